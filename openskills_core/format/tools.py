@@ -1,0 +1,44 @@
+"""The grammar of `allowed-tools` and `disallowed-tools`.
+
+    list = item *( separator item )       separator = 1*( space / tab / newline / "," ), outside parentheses only
+    item = tool [ "(" specifier ")" ]     a specifier may hold spaces, commas and balanced parentheses
+
+Source: Claude Code, "Frontmatter reference" and "Permission rule syntax".
+"""
+
+from __future__ import annotations
+
+import re
+
+_PARTS = re.compile(r"[\s,]+|[()]|[^\s,()]+")
+
+
+def split_tools(text: str) -> tuple[list[str], list[str]]:
+    """Split one string of tool rules; return the items as written: well-formed ones, unbalanced ones."""
+    items: list[str] = []
+    unbalanced: list[str] = []
+    for item, depth in _items(text):
+        (unbalanced if depth else items).append(item)
+    return items, unbalanced
+
+
+def tool_name(item: str) -> str:
+    """Return the tool that a rule such as `Bash(git *)` is about."""
+    return re.split(r"[()]", item, maxsplit=1)[0]
+
+
+def _items(text: str) -> list[tuple[str, int]]:
+    """Return each item with what its parentheses do not add up to; -1 stands for one that closes what is not open."""
+    found: list[tuple[str, int]] = []
+    parts: list[str] = []
+    depth = 0
+    for part in [*_PARTS.findall(text), None]:
+        if part is None or (depth <= 0 and (part[0].isspace() or part[0] == ",")):
+            if parts:
+                found.append(("".join(parts).rstrip(), depth))
+            parts, depth = [], 0
+            continue
+        parts.append(part)
+        if depth >= 0:
+            depth += {"(": 1, ")": -1}.get(part, 0)
+    return found
