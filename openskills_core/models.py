@@ -7,11 +7,13 @@ Times are milliseconds; sizes are bytes unless a name says `_mb` (mebibytes).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
 Severity = Literal["error", "warning", "info"]
 Status = Literal["success", "failed", "timeout", "killed", "cancelled"]
@@ -233,7 +235,7 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class Mount:
-    """A directory or file shown inside the sandbox at its host path: read-only, writable, or replaced by an empty one."""
+    """A path shown inside the sandbox where it is on the host: read-only, writable, or replaced by an empty one."""
 
     path: Path
     mode: Literal["read", "write", "empty"] = "read"

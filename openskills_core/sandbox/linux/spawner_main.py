@@ -1,0 +1,275 @@
+"""The spawner: a small single-threaded process that starts sandboxes for a host with threads and secrets.
+
+Started as `python -I -S spawner_main.py SOCKET_FD SCRATCH_DIR` with an empty environment; imports the standard library
+only. Requests come over a stream socket, the descriptors for the child with them; answers are one JSON line. When the
+host goes away, however it goes, the socket ends, and every sandbox dies with this process (`bwrap --die-with-parent`).
+
+As root it also owns a private mount namespace. There it keeps id-mapped views of the host's directories, so that a
+script that runs as a throw-away user may read and write files of their real owner without any chown.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import fcntl
+import json
+import os
+import select
+import signal
+import socket
+import struct
+import sys
+
+# Targets of the descriptors handed to a child. Received descriptors must never lie here, so the slots are kept busy.
+CHILD_FDS = (0, 1, 2, 3, 4, 5)
+_FIRST_FREE_FD = 10
+_HEADER = struct.Struct("!I")
+
+_PR_SET_DUMPABLE, _PR_SET_CHILD_SUBREAPER = 4, 36
+_CLONE_NEWNS, _CLONE_NEWUSER = 0x0002_0000, 0x1000_0000
+_MS_NOSUID, _MS_NODEV, _MS_REC, _MS_PRIVATE = 0x2, 0x4, 0x4000, 0x4_0000
+_MNT_DETACH = 2
+_AT_FDCWD, _AT_EMPTY_PATH = -100, 0x1000
+_OPEN_TREE_CLONE, _OPEN_TREE_CLOEXEC = 1, os.O_CLOEXEC
+_MOVE_MOUNT_F_EMPTY_PATH = 4
+_MOUNT_ATTR_IDMAP = 0x0010_0000
+# The new mount calls have the same numbers on every architecture.
+_SYS_OPEN_TREE, _SYS_MOVE_MOUNT, _SYS_MOUNT_SETATTR = 428, 429, 442
+
+
+class Kernel:
+    """The few calls that Python has no name for."""
+
+    def __init__(self) -> None:
+        self._libc = ctypes.CDLL(None, use_errno=True)
+
+    def call(self, name: str, *arguments: object) -> int:
+        """Call the C function `name`; raise OSError where it answers below 0."""
+        result: int = getattr(self._libc, name)(*arguments)
+        if result < 0:
+            number = ctypes.get_errno()
+            raise OSError(number, f"{name}: {os.strerror(number)}")
+        return result
+
+    def idmapped_copy(self, source: str, user_namespace: int, target: str) -> None:
+        """Mount `source` at `target`, its owners shifted as the user namespace maps them. See mount_setattr(2)."""
+        long, size = ctypes.c_long, ctypes.c_size_t
+        flags = ctypes.c_uint(_OPEN_TREE_CLONE | _OPEN_TREE_CLOEXEC)
+        tree = self.call("syscall", long(_SYS_OPEN_TREE), _AT_FDCWD, os.fsencode(source), flags)
+        try:
+            attributes = struct.pack("QQQQ", _MOUNT_ATTR_IDMAP, 0, 0, user_namespace)
+            self.call("syscall", long(_SYS_MOUNT_SETATTR), tree, b"", _AT_EMPTY_PATH, attributes, size(len(attributes)))
+            move = (tree, b"", _AT_FDCWD, os.fsencode(target), _MOVE_MOUNT_F_EMPTY_PATH)
+            self.call("syscall", long(_SYS_MOVE_MOUNT), *move)
+        finally:
+            os.close(tree)
+
+
+class IdMaps:
+    """Id-mapped views of host directories, kept in a mount namespace that nobody else sees."""
+
+    def __init__(self, kernel: Kernel, scratch: str) -> None:
+        self._kernel = kernel
+        self._base = os.path.join(scratch, "views")
+        self._namespaces: dict[tuple[int, int, int], int] = {}
+        self._count = 0
+        os.mkdir(self._base, 0o711)
+        kernel.call("unshare", _CLONE_NEWNS)
+        kernel.call("mount", None, b"/", None, ctypes.c_ulong(_MS_REC | _MS_PRIVATE), None)
+        flags = ctypes.c_ulong(_MS_NOSUID | _MS_NODEV)
+        kernel.call("mount", b"views", os.fsencode(self._base), b"tmpfs", flags, b"mode=0711,size=1m")
+
+    def view(self, source: str, run_id: int) -> str:
+        """Return a path that shows `source` with its owner's files belonging to `run_id`."""
+        status = os.stat(source)
+        self._count += 1
+        target = os.path.join(self._base, str(self._count))
+        if os.path.isdir(source):
+            os.mkdir(target, 0o711)
+        else:
+            os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        namespace = self._namespace(status.st_uid, status.st_gid, run_id)
+        try:
+            self._kernel.idmapped_copy(source, namespace, target)
+        except OSError:
+            self._remove(target)
+            raise
+        return target
+
+    def close(self) -> None:
+        """Uncover the mount point, so that it can be removed from the host's file system."""
+        self.drop(self._base)
+
+    def drop(self, target: str) -> None:
+        """Unmount a view. A sandbox that still holds it keeps its own copy."""
+        with contextlib.suppress(OSError):
+            self._kernel.call("umount2", os.fsencode(target), _MNT_DETACH)
+        self._remove(target)
+
+    def _remove(self, target: str) -> None:
+        with contextlib.suppress(OSError):
+            (os.rmdir if os.path.isdir(target) else os.unlink)(target)
+
+    def _namespace(self, uid: int, gid: int, run_id: int) -> int:
+        key = (uid, gid, run_id)
+        if key not in self._namespaces:
+            self._namespaces[key] = self._make_namespace(uid, gid, run_id)
+        return self._namespaces[key]
+
+    def _make_namespace(self, uid: int, gid: int, run_id: int) -> int:
+        """Return a descriptor of a user namespace that maps the owner to `run_id`; a passing child carries it."""
+        ready, go = os.pipe(), os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            try:
+                self._kernel.call("unshare", _CLONE_NEWUSER)
+                os.write(ready[1], b"x")
+                os.close(go[1])
+                os.read(go[0], 1)
+            finally:
+                os._exit(0)
+        try:
+            os.close(ready[1])
+            if not os.read(ready[0], 1):
+                raise OSError("the kernel refused a user namespace for the id map")
+            for name, owner in (("uid_map", uid), ("gid_map", gid)):
+                with open(f"/proc/{pid}/{name}", "w", encoding="ascii") as file:
+                    file.write(f"{owner} {run_id} 1")
+            return os.open(f"/proc/{pid}/ns/user", os.O_RDONLY | os.O_CLOEXEC)
+        finally:
+            for fd in (ready[0], *go):
+                os.close(fd)
+            os.waitpid(pid, 0)
+
+
+class Spawner:
+    """Serves one host until its socket ends."""
+
+    def __init__(self, connection: socket.socket, scratch: str) -> None:
+        self._connection = connection
+        self._scratch = scratch
+        self._kernel = Kernel()
+        self._idmaps: IdMaps | None = None
+        self._views: dict[int, list[str]] = {}
+
+    def serve(self) -> None:
+        """Answer requests and reap children until the host goes away."""
+        wake_read, wake_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
+        poll = select.poll()
+        poll.register(self._connection, select.POLLIN)
+        poll.register(wake_read, select.POLLIN)
+        while True:
+            for fd, _ in poll.poll():
+                if fd == wake_read:
+                    os.read(wake_read, 4096)
+                    self._reap()
+                elif not self._answer():
+                    return
+
+    def _reap(self) -> None:
+        with contextlib.suppress(ChildProcessError):
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+
+    def _answer(self) -> bool:
+        header, fds, _, _ = socket.recv_fds(self._connection, _HEADER.size, len(CHILD_FDS))
+        if not header:
+            return False
+        request = json.loads(self._read(_HEADER.unpack(header)[0]))
+        if request["op"] == "release":
+            self._release(request["run"])
+            return True
+        try:
+            answer: dict[str, object] = {"pid": self._spawn(request, fds)}
+        except (OSError, ValueError) as error:  # ValueError: a word that no program can be given
+            self._release(request["run"])
+            answer = {"error": str(getattr(error, "strerror", None) or error)}
+        finally:
+            for fd in fds:
+                os.close(fd)
+        self._connection.sendall(json.dumps(answer).encode() + b"\n")
+        return True
+
+    def _read(self, size: int) -> bytes:
+        chunks = bytearray()
+        while len(chunks) < size:
+            chunk = self._connection.recv(size - len(chunks))
+            if not chunk:
+                break
+            chunks += chunk
+        return bytes(chunks)
+
+    def _spawn(self, request: dict[str, object], fds: list[int]) -> int:
+        argv = self._with_views(request)
+        actions = [(os.POSIX_SPAWN_DUP2, fd, target) for fd, target in zip(fds, CHILD_FDS, strict=True)]
+        return os.posix_spawn(
+            argv[0],
+            argv,
+            request["env"],  # type: ignore[arg-type]  # our own host wrote it
+            file_actions=actions,
+            setsigmask=(),
+            setsigdef=(signal.SIGPIPE, signal.SIGCHLD, signal.SIGINT),
+        )
+
+    def _with_views(self, request: dict[str, object]) -> list[str]:
+        """Return the command line, each path at `view_at` replaced by an id-mapped view of it."""
+        argv: list[str] = request["argv"]  # type: ignore[assignment]  # our own host wrote it
+        positions: list[int] = request["view_at"]  # type: ignore[assignment]  # likewise
+        if not positions:
+            return argv
+        if self._idmaps is None:
+            self._idmaps = IdMaps(self._kernel, self._scratch)
+        views = self._views.setdefault(request["run"], [])  # type: ignore[arg-type]  # likewise
+        for position in positions:
+            source = argv[position]
+            try:
+                argv[position] = self._idmaps.view(source, request["run_id"])  # type: ignore[arg-type]  # likewise
+            except OSError as error:
+                raise OSError(error.errno, f"no id-mapped view of {source}: {error.strerror}") from error
+            views.append(argv[position])
+        return argv
+
+    def _release(self, run: int) -> None:
+        for view in self._views.pop(run, ()):
+            if self._idmaps is not None:
+                self._idmaps.drop(view)
+
+    def close(self) -> None:
+        """Leave nothing behind on the host's file system."""
+        import shutil  # needed once, at the end
+
+        if self._idmaps is not None:
+            self._idmaps.close()
+        shutil.rmtree(self._scratch, ignore_errors=True)
+
+
+def _take_connection(inherited: int) -> socket.socket:
+    """Return the host's socket, moved up; every slot below stays busy, so that no received descriptor lands there."""
+    connection = socket.socket(fileno=fcntl.fcntl(inherited, fcntl.F_DUPFD_CLOEXEC, _FIRST_FREE_FD))
+    null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+    for slot in range(3, _FIRST_FREE_FD):
+        if slot != null:
+            os.dup2(null, slot, inheritable=False)
+    return connection
+
+
+def main() -> None:
+    """Run the spawner on the socket and scratch directory of the command line."""
+    connection, scratch = _take_connection(int(sys.argv[1])), sys.argv[2]
+    # Ctrl-C in the host's terminal is the host's to handle.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    spawner = Spawner(connection, scratch)
+    kernel = Kernel()
+    kernel.call("prctl", _PR_SET_DUMPABLE, 0, 0, 0, 0)
+    kernel.call("prctl", _PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    try:
+        spawner.serve()
+    finally:
+        spawner.close()
+
+
+if __name__ == "__main__":
+    main()
