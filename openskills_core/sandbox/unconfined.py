@@ -93,6 +93,4 @@ def _take_pipes(popen: subprocess.Popen[bytes]) -> Pipes:
     for stream in streams:
         if stream is not None:
             stream.close()
-    for fd in fds:
-        os.set_inheritable(fd, False)  # noqa: FBT003 - the only form it has
     return Pipes(*fds)

@@ -20,6 +20,7 @@ import signal
 import socket
 import struct
 import sys
+from array import array
 
 # Targets of the descriptors handed to a child. Received descriptors must never lie here, so the slots are kept busy.
 CHILD_FDS = (0, 1, 2, 3, 4, 5)
@@ -175,7 +176,7 @@ class Spawner:
                 pass
 
     def _answer(self) -> bool:
-        header, fds, _, _ = socket.recv_fds(self._connection, _HEADER.size, len(CHILD_FDS))
+        header, fds = self._receive()
         if not header:
             return False
         request = json.loads(self._read(_HEADER.unpack(header)[0]))
@@ -192,6 +193,17 @@ class Spawner:
                 os.close(fd)
         self._connection.sendall(json.dumps(answer).encode() + b"\n")
         return True
+
+    def _receive(self) -> tuple[bytes, list[int]]:
+        # Not socket.recv_fds, which drops its flags: without this one every child would inherit the descriptors of
+        # every run, its own control pipes among them.
+        room = socket.CMSG_SPACE(len(CHILD_FDS) * array("i").itemsize)
+        header, control, _, _ = self._connection.recvmsg(_HEADER.size, room, socket.MSG_CMSG_CLOEXEC)
+        fds = array("i")
+        for level, kind, data in control:
+            if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
+                fds.frombytes(data[: len(data) - len(data) % fds.itemsize])
+        return header, list(fds)
 
     def _read(self, size: int) -> bytes:
         chunks = bytearray()
@@ -249,6 +261,9 @@ class Spawner:
 def _take_connection(inherited: int) -> socket.socket:
     """Return the host's socket, moved up; every slot below stays busy, so that no received descriptor lands there."""
     connection = socket.socket(fileno=fcntl.fcntl(inherited, fcntl.F_DUPFD_CLOEXEC, _FIRST_FREE_FD))
+    # Whatever else came along, the inherited end of this very socket included, must not reach a child.
+    os.closerange(_FIRST_FREE_FD, connection.fileno())
+    os.closerange(connection.fileno() + 1, os.sysconf("SC_OPEN_MAX"))
     null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
     for slot in range(3, _FIRST_FREE_FD):
         if slot != null:
