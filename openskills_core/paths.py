@@ -13,7 +13,6 @@ from __future__ import annotations
 import errno
 import functools
 import os
-import platform
 import posixpath
 import stat
 import struct
@@ -165,10 +164,10 @@ class Root:
 
     def _stat(self, relative: str) -> os.stat_result:
         if self._follows_links():
-            with _closing(self._open(relative, os.O_PATH | os.O_CLOEXEC)) as fd:
+            with closing(self._open(relative, os.O_PATH | os.O_CLOEXEC)) as fd:
                 return os.fstat(fd)
         head, name = posixpath.split(relative)
-        with _closing(self._open(head, _DIRECTORY)) as fd:
+        with closing(self._open(head, _DIRECTORY)) as fd:
             status = os.stat(name, dir_fd=fd, follow_symlinks=False)
         if stat.S_ISLNK(status.st_mode):
             raise OSError(errno.EXDEV, "symbolic link", relative)
@@ -188,7 +187,7 @@ class Root:
             raise WorkspaceError(f"{shown(path)} is the root directory itself; name something in it")
         with reporting(path):
             place = self._locate(relative, create=create, follow=follow)
-        with _closing(place.fd), reporting(path):
+        with closing(place.fd), reporting(path):
             yield place
 
     def _locate(self, relative: str, *, create: bool, follow: bool) -> Place:
@@ -201,7 +200,7 @@ class Root:
             if not target:
                 return Place(fd, name)
             os.close(fd)
-            if target.startswith("/") or not self._follows_links():
+            if not self._follows_links():
                 break
             # Only the path as given may make directories: a link into a missing one is broken, not a request.
             relative, create = posixpath.join(head, target), False
@@ -213,7 +212,7 @@ class Root:
             return self._open(relative, _DIRECTORY)
         parent = ""
         for name in relative.split("/"):
-            with _closing(self._open(parent, _DIRECTORY)) as fd, suppress(FileExistsError):
+            with closing(self._open(parent, _DIRECTORY)) as fd, suppress(FileExistsError):
                 os.mkdir(name, dir_fd=fd)
             parent = posixpath.join(parent, name)
         return self._open(relative, _DIRECTORY)
@@ -221,7 +220,7 @@ class Root:
     def children(self, path: StrPath = ".", *, limit: int = MAX_ENTRIES) -> list[Entry]:
         """Return at most `limit` entries of one directory, sorted by name, symbolic links not followed."""
         relative = self.relative(path)
-        with _closing(self.open_dir(path)) as fd, reporting(path), os.scandir(fd) as found:
+        with closing(self.open_dir(path)) as fd, reporting(path), os.scandir(fd) as found:
             entries = [_entry(relative, item) for item in islice(found, limit)]
         return sorted((entry for entry in entries if entry), key=attrgetter("path"))
 
@@ -312,7 +311,8 @@ def _checked(path: StrPath) -> str:
 
 
 @contextmanager
-def _closing(fd: int) -> Iterator[int]:
+def closing(fd: int) -> Iterator[int]:
+    """Close a file descriptor at the end of a block."""
     try:
         yield fd
     finally:
@@ -338,9 +338,9 @@ def _link_target(name: str, fd: int) -> str:
 @functools.cache
 def _choose_opener() -> Callable[[int, str, int], int]:
     """Choose once: the kernel's resolver, or the walk where the kernel (or a container's filter) has none."""
-    if sys.platform != "linux" or platform.machine() not in ("x86_64", "aarch64"):
+    if sys.platform != "linux" or os.uname().machine not in ("x86_64", "aarch64"):
         return _open_by_walk
-    with _closing(os.open("/", _DIRECTORY)) as fd, suppress(OSError):
+    with closing(os.open("/", _DIRECTORY)) as fd, suppress(OSError):
         os.close(_open_beneath(fd, ".", _DIRECTORY))
         return _open_beneath
     return _open_by_walk
