@@ -1,0 +1,1 @@
+"""The parts of `summarize.py`: tell formats apart, read fields, count, and render tables."""

@@ -1,0 +1,1 @@
+"""The parts of `check.py`: read pages into blocks, find headings and links, judge them."""
