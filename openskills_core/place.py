@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
+import contextlib
 import tempfile
 import threading
 import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from openskills_core.errors import WorkspaceError
+from openskills_core.hostdirs import holds_the_system
 from openskills_core.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -16,13 +18,17 @@ if TYPE_CHECKING:
 
 
 class Place:
-    """Holds one workspace. Only a temporary directory is ever removed, by `close` or with the last reference."""
+    """Holds one workspace. Only a temporary directory is ever removed, by `close` or with the last reference.
+
+    Raises:
+        WorkspaceError: the directory is the root, a system directory, a home or what holds one.
+    """
 
     def __init__(self, directory: str | os.PathLike[str] | None) -> None:
-        self._directory = None if directory is None else Path(directory).expanduser().absolute()
+        self._directory = None if directory is None else _narrow(Path(directory).expanduser())
         self._lock = threading.Lock()
         self._workspace: Workspace | None = None
-        self._remove: weakref.finalize[[str, bool], Place] | None = None
+        self._remove: weakref.finalize[[str], Place] | None = None
 
     @property
     def workspace(self) -> Workspace:
@@ -41,5 +47,25 @@ class Place:
 
     def _temporary(self) -> Path:
         directory = tempfile.mkdtemp(prefix="openskills-workspace-")
-        self._remove = weakref.finalize(self, shutil.rmtree, directory, True)  # noqa: FBT003 - ignore_errors
+        self._remove = weakref.finalize(self, _remove, directory)
         return Path(directory)
+
+
+def _narrow(directory: Path) -> Path:
+    absolute = directory.absolute()
+    if holds_the_system(absolute.resolve()):
+        raise WorkspaceError(
+            f"{absolute} cannot be a workspace: it holds more than this work, and scripts may write to all of it; "
+            f"name a directory of its own, such as {absolute / 'workspace'}",
+            culprit=str(absolute),
+        )
+    return absolute
+
+
+def _remove(directory: str) -> None:
+    # Not shutil.rmtree: a script can make a tree that is too deep for it.
+    with contextlib.suppress(OSError, WorkspaceError):
+        workspace = Workspace(directory)
+        for entry in workspace.list():
+            workspace.delete(entry, recursive=True)
+        Path(directory).rmdir()

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from openskills_core import AuditLog, OpenSkillRuntime
+from openskills_core.sandbox import Sandbox, choose
 
 MakeSkill = Callable[..., Path]
 MakeRuntime = Callable[..., OpenSkillRuntime]
@@ -50,13 +51,22 @@ def make_skill(skills: Path) -> MakeSkill:
     return make
 
 
+@pytest.fixture(scope="session")
+def _sandbox() -> Iterator[Sandbox]:
+    """One real sandbox for all tests, as one host has one: its helper process is started once."""
+    sandbox = choose("auto")
+    yield sandbox
+    sandbox.close()
+
+
 @pytest.fixture
-def make_runtime(tmp_path: Path, skills: Path) -> Iterator[MakeRuntime]:
+def make_runtime(tmp_path: Path, skills: Path, _sandbox: Sandbox) -> Iterator[MakeRuntime]:
     """Return a function that makes a runtime over `skills` with a workspace and a log beneath the test's directory."""
     made: list[OpenSkillRuntime] = []
+    log = AuditLog(tmp_path / "audit.jsonl")
 
     def make(**options: object) -> OpenSkillRuntime:
-        settings = {"workspace_dir": tmp_path / "workspace", "audit": AuditLog(tmp_path / "audit.jsonl"), **options}
+        settings = {"workspace_dir": tmp_path / "workspace", "audit": log, "sandbox": _sandbox, **options}
         runtime = OpenSkillRuntime.from_directory(skills, **settings)  # type: ignore[arg-type]  # each test's own
         made.append(runtime)
         return runtime

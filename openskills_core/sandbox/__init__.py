@@ -71,9 +71,9 @@ class SandboxChoice:
             return SandboxReport(backend="", tier="none", available=False, fix=str(error))
 
     def close(self) -> None:
-        """End everything the sandbox started."""
+        """End everything the sandbox started. One that the host made is the host's to close."""
         with self._lock:
-            if self._chosen is not None:
+            if self._chosen is not None and self._chosen is not self._wanted:
                 self._chosen.close()
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from openskills_core import HostPolicy
+from openskills_core import HostPolicy, SandboxUnavailableError, WorkspaceError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -99,7 +99,9 @@ def test_metadata_outside_cannot_be_changed_or_even_seen(attacker: Attacker, out
     assert victim.stat().st_mode & 0o777 == 0o600
 
 
-@pytest.mark.parametrize("path", ["/etc/shadow", "/etc/ssh/ssh_host_rsa_key", "/root/.bashrc", "/var/log", "/boot", "/sys"])
+@pytest.mark.parametrize(
+    "path", ["/etc/shadow", "/etc/ssh/ssh_host_rsa_key", "/root/.bashrc", "/var/log", "/boot", "/sys"]
+)
 def test_the_hosts_system_files_do_not_exist_inside(attacker: Attacker, path: str) -> None:
     """Only what programs need to run is there."""
     result = attacker.strike("import os, sys\nprint(os.path.exists(sys.argv[1]))\n", path)
@@ -167,14 +169,15 @@ def test_a_fifo_and_odd_names_left_in_the_workspace_do_not_hang_or_crash_the_hos
     "path", ["/", "/etc", "/usr", "/home", "/proc", "/tmp", "~", "~/.."], ids=lambda path: path.replace("/", "_")
 )
 def test_a_workspace_that_would_open_the_host_is_refused(
-    make_skill: Callable[..., Path], make_runtime: Callable[..., OpenSkillRuntime], path: str
+    make_runtime: Callable[..., OpenSkillRuntime], path: str
 ) -> None:
     """The root, a system directory, the home or what holds it cannot be made writable for scripts."""
-    make_skill("hostile", attack_py="print(1)")
-    runtime = make_runtime(workspace_dir=os.path.normpath(Path(path).expanduser()))
-    with pytest.raises(Exception, match="inside the sandbox") as caught:
-        runtime.run_command("true")
-    assert type(caught.value).__name__ == "SandboxUnavailableError"
+    wide = os.path.normpath(Path(path).expanduser())
+    with pytest.raises(WorkspaceError, match="cannot be a workspace"):
+        make_runtime(workspace_dir=wide)
+    if wide not in ("/etc", "/proc"):
+        with pytest.raises(SandboxUnavailableError, match="cannot be writable"):
+            make_runtime(policy=HostPolicy(write_paths=[wide])).run_command("true")
 
 
 def test_denying_write_makes_the_workspace_read_only(

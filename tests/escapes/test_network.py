@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +13,7 @@ import pytest
 from openskills_core import HostPolicy, SandboxUnavailableError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from conftest import Attacker
 
@@ -94,7 +93,7 @@ def test_the_hosts_unix_sockets_cannot_be_reached(attacker: Attacker, outside: P
 
 
 def test_a_shell_script_reaches_no_loopback_either(attacker: Attacker) -> None:
-    """bash's own /dev/tcp is stopped too."""
+    """Bash's own /dev/tcp is stopped too."""
     script = "exec 3<>/dev/tcp/127.0.0.1/$1 && echo knock >&3 && echo reached\n"
     with _listening(socket.AF_INET, socket.SOCK_STREAM, ("127.0.0.1", 0)) as (listener, heard):
         port = listener.getsockname()[1]

@@ -71,7 +71,14 @@ def test_host_processes_are_invisible(
 
 def test_host_processes_cannot_be_killed(attacker: Attacker, sentinel: subprocess.Popen[bytes]) -> None:
     """Neither by number nor all at once."""
-    script = "import os, sys\nfor pid in (int(sys.argv[1]), -1):\n    try: os.kill(pid, 9)\n    except OSError as e: print(e)\n"
+    script = """
+        import os, sys
+        for pid in (int(sys.argv[1]), -1):
+            try:
+                os.kill(pid, 9)
+            except OSError as error:
+                print(error)
+    """
     attacker.strike(script, sentinel.pid)
     assert sentinel.poll() is None
     attacker.control("import os, sys\nos.kill(int(sys.argv[1]), 9)\n", sentinel.pid)
@@ -108,7 +115,7 @@ def test_open_files_of_the_host_are_not_inherited(attacker: Attacker, outside: P
     """A descriptor that the host left inheritable, and our own control pipes, stay outside."""
     (outside / "secret").write_text("TOP-SECRET", encoding="utf-8")
     leaked = os.open(outside / "secret", os.O_RDONLY)
-    os.set_inheritable(leaked, True)
+    os.set_inheritable(leaked, True)  # noqa: FBT003 - the only form it has
     try:
         result = attacker.strike("import os\nprint(sorted(map(int, os.listdir('/proc/self/fd'))))\n")
     finally:
@@ -243,7 +250,7 @@ def test_the_workspace_cannot_be_filled(
     """Many files together end the script at workspace_mb."""
     make_skill(
         "filler",
-        main_py="import time\nfor n in range(64):\n    open(f'f{n}', 'wb').write(bytes(1 << 20))\n    time.sleep(0.05)\n",
+        main_py="import time\nfor n in range(64):\n    time.sleep(0.1)\n    open(f'{n}', 'wb').write(bytes(1 << 20))\n",
     )
     result = make_runtime(limits=Limits(workspace_mb=8)).execute_skill("filler")
     assert (result.status, result.reason) == ("killed", "limit:workspace")
@@ -304,10 +311,8 @@ def test_a_cancelled_task_leaves_nothing_running(attacker: Attacker) -> None:
     async def main() -> None:
         attacker.strike(DAEMON, "quiet", 0)
         (attacker.confined.workspace.root / "heartbeat").unlink()
-        task = asyncio.create_task(
-            attacker.confined.aexecute_skill("hostile", "attack.py", args=["quiet", "30"])
-        )
-        while not (attacker.confined.workspace.root / "heartbeat").exists():
+        task = asyncio.create_task(attacker.confined.aexecute_skill("hostile", "attack.py", args=["quiet", "30"]))
+        while not (attacker.confined.workspace.root / "heartbeat").exists():  # noqa: ASYNC110 - a file has no event
             await asyncio.sleep(0.02)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -349,7 +354,8 @@ def test_two_calls_at_once_do_not_see_each_other(attacker: Attacker) -> None:
         import glob, os, pathlib, time
         pathlib.Path("/tmp/mine").write_text("x")
         time.sleep(1)
-        print(len(os.listdir("/tmp")) , sum(b"attack.py" in open(p, "rb").read() for p in glob.glob("/proc/[0-9]*/cmdline")))
+        lines = [open(path, "rb").read() for path in glob.glob("/proc/[0-9]*/cmdline")]
+        print(len(os.listdir("/tmp")), sum(b"attack.py" in line for line in lines))
     """
     results: list[str] = []
     threads = [threading.Thread(target=lambda: results.append(attacker.strike(script).stdout)) for _ in range(3)]
@@ -367,7 +373,7 @@ def test_a_call_survives_the_end_of_the_thread_that_made_the_sandbox(
 ) -> None:
     """The first call, from a thread that ends, does not take later ones with it."""
     make_skill("hello", main_py="print('hello')")
-    runtime: OpenSkillRuntime = make_runtime()
+    runtime: OpenSkillRuntime = make_runtime(sandbox="auto")
     thread = threading.Thread(target=lambda: runtime.execute_skill("hello"))
     thread.start()
     thread.join()
@@ -379,12 +385,12 @@ def test_no_process_or_descriptor_is_left_after_many_calls(
 ) -> None:
     """Descriptors stay level over repeated calls, and `close` ends the helper process."""
     make_skill("hello", main_py="print('hello')")
-    runtime: OpenSkillRuntime = make_runtime()
+    runtime = make_runtime(sandbox="auto")
     runtime.execute_skill("hello")
-    before = len(os.listdir("/proc/self/fd"))
+    before = len(list(Path("/proc/self/fd").iterdir()))
     for _ in range(20):
         runtime.execute_skill("hello")
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
     runtime.close()
     children = Path(f"/proc/self/task/{threading.get_native_id()}/children").read_text().split()
     assert not any("spawner_main" in Path(f"/proc/{pid}/cmdline").read_text() for pid in children)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from openskills_core.errors import SandboxUnavailableError
+from openskills_core.hostdirs import holds_the_system
 from openskills_core.models import MIB, Job, Mount
 from openskills_core.sandbox.linux.etc import HOME
 
@@ -23,7 +24,6 @@ _SYSTEM_FOLDERS = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
 PRIVATE_TMP = "/tmp"  # noqa: S108 - the one inside the sandbox
 _TMP_MB, _SHM_MB, _HOME_MB = 256, 64, 64
 _OWN = ("/proc", "/dev", "/sys", "/run", "/boot", "/etc")
-_TOO_WIDE = ("/", "/usr", "/bin", "/sbin", "/lib", "/lib64", "/var", "/opt", "/srv", "/home", "/root", PRIVATE_TMP)
 _NAMESPACES = (
     *("--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"),
     *("--hostname", "sandbox", "--new-session", "--die-with-parent", "--cap-drop", "ALL"),
@@ -108,7 +108,7 @@ def _check(mount: Mount) -> None:
         raise SandboxUnavailableError(f"{path!r} cannot be shown inside the sandbox: no plain absolute path")
     if path.startswith(_OWN) and any(mount.path.is_relative_to(own) for own in _OWN):
         raise SandboxUnavailableError(f"{path} cannot be shown inside the sandbox: it would cover a part of its own")
-    if mount.mode == "write" and (path in _TOO_WIDE or Path.home().is_relative_to(mount.path)):
+    if mount.mode == "write" and holds_the_system(mount.path):
         raise SandboxUnavailableError(
             f"{path} cannot be writable inside the sandbox: it holds more than this work; give a directory of its own",
             culprit=path,
