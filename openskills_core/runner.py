@@ -134,7 +134,7 @@ class Runner:
         skill = self._registry.get(call.skill_id) if call.skill_id else None
         check_words((*call.args, call.target))
         if call.kind == "command":
-            return _Plan("command", (self._programs.shell, "-c", call.target), skill, others=self._registry.skills())
+            return _Plan("command", (self._programs.shell, "-c", call.target), skill, others=_shown(self._registry.skills()))
         if skill is None:
             raise SkillNotFoundError("a script belongs to a skill: name one")
         return self._script_plan(call, skill)
@@ -174,6 +174,11 @@ class Runner:
             stdin=_stdin(call),
             network=grant.network,
         )
+
+
+def _shown(skills: tuple[Skill, ...]) -> tuple[Skill, ...]:
+    """Return the skills that the model knows of: a command must not be a way to find the others."""
+    return tuple(skill for skill in skills if skill.manifest.model_invocable)
 
 
 def _asked(call: Call, scope: Scope) -> dict[str, Any]:
