@@ -287,7 +287,7 @@ def test_binary_files_are_named_as_such(ws: Workspace) -> None:
     """The text says what to call instead."""
     ws.write_bytes("b", b"\xff\xfe\x00")
     for use in (ws.read_text, lambda path: ws.edit(path, "a", "b")):
-        with pytest.raises(WorkspaceError, match="binary, not UTF-8 text; use read_bytes"):
+        with pytest.raises(WorkspaceError, match="binary, not UTF-8 text; only its bytes"):
             use("b")
     assert ws.read_bytes("b") == b"\xff\xfe\x00"
 
@@ -463,7 +463,7 @@ def test_an_edit_changes_the_one_place_and_nothing_else(
         ("x\n" * 99, ("x", "y"), "more than 20 times.* on lines 1, 2, .*, 20;"),
         ("a", ("a", "a"), "would change nothing"),
         ("a\r\nb\r\n", ("a\n", "a\r\n"), "would change nothing"),
-        ("a", ("", "b"), "empty; use write_text"),
+        ("a", ("", "b"), "empty; to write a whole file"),
     ],
 )
 def test_an_edit_that_is_not_one_clear_change_is_refused(
