@@ -138,8 +138,12 @@ def _locate(wanted: str | os.PathLike[str], what: str) -> Path:
             f"there is no {what} interpreter {os.fspath(wanted)!r} here: install it, or pass {what}='/path/to/{what}'",
             culprit=os.fspath(wanted),
         )
+    return _plain(Path(found))
+
+
+def _plain(program: Path) -> Path:
     # The last part stays as it is: a virtual environment is found by the path of its link, not by what it points to.
-    return Path(found).parent.resolve() / Path(found).name
+    return program.parent.resolve() / program.name
 
 
 def _ask(executable: Path) -> tuple[str, str, str]:
@@ -156,14 +160,14 @@ def _ask(executable: Path) -> tuple[str, str, str]:
 
 
 def _interpreter(executable: str, *prefixes: str) -> Interpreter:
-    needs = dict.fromkeys(Path(os.path.realpath(prefix)) for prefix in prefixes)
-    needs.update(dict.fromkeys(Path(prefix) for prefix in prefixes))
-    for hop in _hops(Path(executable)):
+    program = _plain(Path(executable))
+    needs = dict.fromkeys(Path(prefix).resolve() for prefix in prefixes)
+    for hop in _hops(program):
         if not any(hop.is_relative_to(known) for known in needs):
             needs[hop.parent.parent if hop.parent.name == "bin" else hop] = None
     outside = [path for path in needs if path != Path("/") and not path.is_relative_to("/usr")]
     inner = {path for path in outside for other in outside if path != other and path.is_relative_to(other)}
-    return Interpreter(Path(executable), tuple(path for path in outside if path not in inner))
+    return Interpreter(program, tuple(path for path in outside if path not in inner))
 
 
 def _hops(path: Path) -> Iterator[Path]:

@@ -559,6 +559,19 @@ def test_a_virtual_environment_outside_usr_runs_scripts(
     assert runtime.execute_skill("importer").stdout == f"found {environment}\n"
 
 
+@pytest.mark.usefixtures("hello")
+def test_an_interpreter_named_through_dots_and_links_works(
+    tmp_path: Path, make_runtime: Callable[..., OpenSkillRuntime]
+) -> None:
+    """`../.venv/bin/python` and a link to a virtual environment are ways to name one."""
+    environment = tmp_path / "env"
+    venv.create(environment, symlinks=True, with_pip=False)
+    (tmp_path / "link").symlink_to(environment)
+    (tmp_path / "sub").mkdir()
+    for spelling in ("sub/../env/bin/python", "link/bin/python"):
+        assert make_runtime(python=tmp_path / spelling).execute_skill("hello").status == "success"
+
+
 def test_an_interpreter_that_is_none_is_said(make_runtime: Callable[..., OpenSkillRuntime], hello: Path) -> None:
     """A wrong path and a program that is no Python each name the keyword to mend."""
     for wrong, words in ((hello / "nothing", "python="), ("/bin/true", "does not answer as a Python")):

@@ -93,11 +93,12 @@ class BubblewrapSandbox:
 
 @dataclass(slots=True)
 class _Status:
-    """What bubblewrap reports on its status pipe, one JSON object a line."""
+    """What bubblewrap, or the spawner in its place, reports on the status pipe, one JSON object a line."""
 
     fd: int
     child_pid: int = 0
     exit_code: int | None = None
+    error: str = ""
     closed: bool = False
     _buffer: bytes = b""
 
@@ -108,6 +109,7 @@ class _Status:
         *lines, self._buffer = (self._buffer + chunk).split(b"\n")
         for line in lines:
             message = json.loads(line)
+            self.error = message.get("error", self.error)
             self.child_pid = message.get("child-pid", self.child_pid)
             self.exit_code = message.get("exit-code", self.exit_code)
 
@@ -125,7 +127,6 @@ class _Launch:
         self._layout = layout
         self._on_output = on_output
         self._started = time.monotonic()
-        self._run = spawner.next_run()
         self._init = -1
 
     def __enter__(self) -> Self:
@@ -149,7 +150,6 @@ class _Launch:
     def __exit__(self, *_exception: object) -> None:
         self._kill()
         self._close()
-        self._spawner.release(self._run)
 
     def wait(self, cancel: threading.Event | None) -> Ended:
         """Limit the held process, let it go, and serve it until its end."""
@@ -167,33 +167,32 @@ class _Launch:
         self._kill()
         self._pump.drain()
         if not why and self._status.exit_code is None:
-            raise unavailable(self._pump.stderr.value().decode(errors="replace"))
+            raise unavailable(self._said())
         ending = Ending(why=why, exit_code=self._status.exit_code, started=self._started, sandbox=_INFO)
         return ended(ending, self._pump)
 
     def _spawn(self, fds: tuple[int, ...]) -> None:
         line = command_line(self._job, self._layout)
         request = SpawnRequest(
-            run=self._run,
             argv=line.argv,
             env={**self._job.env, "HOME": HOME, "TMPDIR": "/tmp"},  # noqa: S108 - inside the sandbox
             fds=fds,
             run_id=self._layout.run_id,
             view_at=line.view_at,
         )
-        try:
-            self._spawner.spawn(request)
-        except SandboxUnavailableError as error:
-            raise unavailable(str(error)) from error
+        self._spawner.spawn(request)
 
     def _hold_and_limit(self) -> None:
         while not self._status.child_pid:
             self._status.read()
             if self._status.closed:
                 self._pump.drain()
-                raise unavailable(self._pump.stderr.value().decode(errors="replace"))
+                raise unavailable(self._status.error or self._said())
         self._init = os.pidfd_open(self._status.child_pid)
         apply_rlimits(self._status.child_pid, self._job.limits)
+
+    def _said(self) -> str:
+        return self._pump.stderr.value().decode(errors="replace")
 
     def _written(self) -> Path | None:
         return next((mount.path for mount in self._job.mounts if mount.mode == "write"), None)

@@ -5,8 +5,6 @@ No fork happens in the host: threads, open descriptors and secrets of a web serv
 
 from __future__ import annotations
 
-import contextlib
-import itertools
 import json
 import os
 import socket
@@ -33,7 +31,6 @@ _MAIN = Path(__file__).with_name("spawner_main.py")
 class SpawnRequest:
     """A program to start. `fds` become 0, 1, 2 … in the child; `view_at` are argv positions to id-map to `run_id`."""
 
-    run: int
     argv: Sequence[str]
     env: Mapping[str, str]
     fds: Sequence[int]
@@ -49,7 +46,6 @@ class Spawner:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._runs = itertools.count(1)
         self._process: _Process | None = None
 
     def scratch(self) -> Path:
@@ -57,36 +53,20 @@ class Spawner:
         with self._lock:
             return self._running().scratch
 
-    def next_run(self) -> int:
-        """Return a number that names one run in requests."""
-        return next(self._runs)
-
-    def spawn(self, request: SpawnRequest) -> int:
-        """Start a process and return its pid.
+    def spawn(self, request: SpawnRequest) -> None:
+        """Have a process started. What comes of it is told on descriptor 3 of `request.fds`, bubblewrap's status pipe.
 
         Raises:
-            SandboxUnavailableError: the helper process, or the program, cannot be started.
+            SandboxUnavailableError: the helper process cannot be started or is gone.
         """
         message = {
-            "op": "spawn",
-            "run": request.run,
             "argv": list(request.argv),
             "env": dict(request.env),
             "run_id": request.run_id,
             "view_at": list(request.view_at),
         }
         with self._lock:
-            answer = self._running().ask(message, request.fds)
-        if "error" in answer:
-            raise SandboxUnavailableError(f"the sandbox could not be started: {answer['error']}")
-        pid: int = answer["pid"]
-        return pid
-
-    def release(self, run: int) -> None:
-        """Tell the helper process that a run is over, so that it drops what it kept for it."""
-        with self._lock, contextlib.suppress(OSError):
-            if self._process is not None:
-                self._process.tell({"op": "release", "run": run})
+            self._running().send(message, request.fds)
 
     def close(self) -> None:
         """End the helper process and with it every sandbox it started."""
@@ -127,34 +107,18 @@ class _Process:
     def usable(self) -> bool:
         return self._owner == os.getpid() and self._popen.poll() is None
 
-    def ask(self, message: Mapping[str, object], fds: Sequence[int]) -> dict[str, Any]:
-        """Send one request and return its answer."""
+    def send(self, message: Mapping[str, object], fds: Sequence[int]) -> None:
+        """Send one request, whole, before any other thread's."""
+        payload = json.dumps(message).encode()
+        whole = memoryview(_HEADER.pack(len(payload)) + payload)
         try:
-            self._send(message, fds)
-            with self._socket.makefile("rb") as lines:
-                line = lines.readline()
+            sent = socket.send_fds(self._socket, [whole], list(fds))
+            self._socket.sendall(whole[sent:])
         except OSError as error:
             raise SandboxUnavailableError(f"the sandbox's helper process is gone: {error}; try again") from error
-        if not line:
-            raise SandboxUnavailableError("the sandbox's helper process ended unexpectedly; try again")
-        answer: dict[str, Any] = json.loads(line)
-        return answer
-
-    def tell(self, message: Mapping[str, object]) -> None:
-        """Send one message that has no answer."""
-        self._send(message, ())
 
     def close(self) -> None:
         self._end()
-
-    def _send(self, message: Mapping[str, object], fds: Sequence[int]) -> None:
-        payload = json.dumps(message).encode()
-        header = _HEADER.pack(len(payload))
-        if fds:
-            socket.send_fds(self._socket, [header], list(fds))
-        else:
-            self._socket.sendall(header)
-        self._socket.sendall(payload)
 
 
 def _end(connection: socket.socket, popen: subprocess.Popen[bytes], owner: int) -> None:

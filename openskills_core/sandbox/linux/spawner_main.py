@@ -1,8 +1,9 @@
 """The spawner: a small single-threaded process that starts sandboxes for a host with threads and secrets.
 
 Started as `python -I -S spawner_main.py SOCKET_FD SCRATCH_DIR` with an empty environment; imports the standard library
-only. Requests come over a stream socket, the descriptors for the child with them; answers are one JSON line. When the
-host goes away, however it goes, the socket ends, and every sandbox dies with this process (`bwrap --die-with-parent`).
+only. Requests come over a stream socket, the descriptors for the child with them. There are no answers: what cannot be
+started is said on the child's own status pipe, so that no host thread waits for another's. When the host goes away,
+however it goes, the socket ends, and every sandbox dies with this process (`bwrap --die-with-parent`).
 
 As root it also owns a private mount namespace. There it keeps id-mapped views of the host's directories, so that a
 script that runs as a throw-away user may read and write files of their real owner without any chown.
@@ -18,13 +19,17 @@ import os
 import select
 import signal
 import socket
+import stat
 import struct
 import sys
 from array import array
 
 # Targets of the descriptors handed to a child. Received descriptors must never lie here, so the slots are kept busy.
 CHILD_FDS = (0, 1, 2, 3, 4, 5)
+# bubblewrap's status pipe. It also carries our word when bubblewrap could not even be started.
+_STATUS = 3
 _FIRST_FREE_FD = 10
+_MOST_VIEWS = 512
 _HEADER = struct.Struct("!I")
 
 _PR_SET_DUMPABLE, _PR_SET_CHILD_SUBREAPER = 4, 36
@@ -68,41 +73,58 @@ class Kernel:
 
 
 class IdMaps:
-    """Id-mapped views of host directories, kept in a mount namespace that nobody else sees."""
+    """Id-mapped views of host directories, kept in a mount namespace that nobody else sees.
+
+    A view is used again while its directory is the same one, which its mount guarantees: it keeps the inode alive, so
+    that no other directory can get the number.
+    """
 
     def __init__(self, kernel: Kernel, scratch: str) -> None:
         self._kernel = kernel
         self._base = os.path.join(scratch, "views")
         self._namespaces: dict[tuple[int, int, int], int] = {}
+        self._views: dict[tuple[object, ...], str] = {}
         self._count = 0
         os.mkdir(self._base, 0o711)
         kernel.call("unshare", _CLONE_NEWNS)
         kernel.call("mount", None, b"/", None, ctypes.c_ulong(_MS_REC | _MS_PRIVATE), None)
         flags = ctypes.c_ulong(_MS_NOSUID | _MS_NODEV)
-        kernel.call("mount", b"views", os.fsencode(self._base), b"tmpfs", flags, b"mode=0711,size=1m")
+        kernel.call("mount", b"views", os.fsencode(self._base), b"tmpfs", flags, b"mode=0711,size=4m")
 
     def view(self, source: str, run_id: int) -> str:
         """Return a path that shows `source` with its owner's files belonging to `run_id`."""
         status = os.stat(source)
+        key = (source, status.st_dev, status.st_ino, status.st_uid, status.st_gid, run_id)
+        if key not in self._views:
+            self._make_room()
+            self._views[key] = self._mounted(source, status, run_id)
+        # Moved to the end: the first one is always the one that was not used for longest.
+        self._views[key] = self._views.pop(key)
+        return self._views[key]
+
+    def close(self) -> None:
+        """Uncover the mount point, so that it can be removed from the host's file system."""
+        self._drop(self._base)
+
+    def _make_room(self) -> None:
+        while len(self._views) >= _MOST_VIEWS:
+            self._drop(self._views.pop(next(iter(self._views))))
+
+    def _mounted(self, source: str, status: os.stat_result, run_id: int) -> str:
         self._count += 1
         target = os.path.join(self._base, str(self._count))
-        if os.path.isdir(source):
+        if stat.S_ISDIR(status.st_mode):
             os.mkdir(target, 0o711)
         else:
             os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-        namespace = self._namespace(status.st_uid, status.st_gid, run_id)
         try:
-            self._kernel.idmapped_copy(source, namespace, target)
+            self._kernel.idmapped_copy(source, self._namespace(status.st_uid, status.st_gid, run_id), target)
         except OSError:
             self._remove(target)
             raise
         return target
 
-    def close(self) -> None:
-        """Uncover the mount point, so that it can be removed from the host's file system."""
-        self.drop(self._base)
-
-    def drop(self, target: str) -> None:
+    def _drop(self, target: str) -> None:
         """Unmount a view. A sandbox that still holds it keeps its own copy."""
         with contextlib.suppress(OSError):
             self._kernel.call("umount2", os.fsencode(target), _MNT_DETACH)
@@ -152,10 +174,9 @@ class Spawner:
         self._scratch = scratch
         self._kernel = Kernel()
         self._idmaps: IdMaps | None = None
-        self._views: dict[int, list[str]] = {}
 
     def serve(self) -> None:
-        """Answer requests and reap children until the host goes away."""
+        """Start what is asked for and reap children until the host goes away."""
         wake_read, wake_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
@@ -167,7 +188,7 @@ class Spawner:
                 if fd == wake_read:
                     os.read(wake_read, 4096)
                     self._reap()
-                elif not self._answer():
+                elif not self._serve_one():
                     return
 
     def _reap(self) -> None:
@@ -175,23 +196,19 @@ class Spawner:
             while os.waitpid(-1, os.WNOHANG)[0]:
                 pass
 
-    def _answer(self) -> bool:
+    def _serve_one(self) -> bool:
         header, fds = self._receive()
         if not header:
             return False
         request = json.loads(self._read(_HEADER.unpack(header)[0]))
-        if request["op"] == "release":
-            self._release(request["run"])
-            return True
         try:
-            answer: dict[str, object] = {"pid": self._spawn(request, fds)}
+            self._spawn(request, fds)
         except (OSError, ValueError) as error:  # ValueError: a word that no program can be given
-            self._release(request["run"])
-            answer = {"error": str(getattr(error, "strerror", None) or error)}
+            problem = {"error": str(getattr(error, "strerror", None) or error)}
+            os.write(fds[_STATUS], json.dumps(problem).encode() + b"\n")
         finally:
             for fd in fds:
                 os.close(fd)
-        self._connection.sendall(json.dumps(answer).encode() + b"\n")
         return True
 
     def _receive(self) -> tuple[bytes, list[int]]:
@@ -214,10 +231,10 @@ class Spawner:
             chunks += chunk
         return bytes(chunks)
 
-    def _spawn(self, request: dict[str, object], fds: list[int]) -> int:
+    def _spawn(self, request: dict[str, object], fds: list[int]) -> None:
         argv = self._with_views(request)
         actions = [(os.POSIX_SPAWN_DUP2, fd, target) for fd, target in zip(fds, CHILD_FDS, strict=True)]
-        return os.posix_spawn(
+        os.posix_spawn(
             argv[0],
             argv,
             request["env"],  # type: ignore[arg-type]  # our own host wrote it
@@ -234,20 +251,13 @@ class Spawner:
             return argv
         if self._idmaps is None:
             self._idmaps = IdMaps(self._kernel, self._scratch)
-        views = self._views.setdefault(request["run"], [])  # type: ignore[arg-type]  # likewise
         for position in positions:
             source = argv[position]
             try:
                 argv[position] = self._idmaps.view(source, request["run_id"])  # type: ignore[arg-type]  # likewise
             except OSError as error:
                 raise OSError(error.errno, f"no id-mapped view of {source}: {error.strerror}") from error
-            views.append(argv[position])
         return argv
-
-    def _release(self, run: int) -> None:
-        for view in self._views.pop(run, ()):
-            if self._idmaps is not None:
-                self._idmaps.drop(view)
 
     def close(self) -> None:
         """Leave nothing behind on the host's file system."""
