@@ -113,7 +113,10 @@ class Runner:
                 ended = self._sandbox().run(job, cancel=cancel, on_output=on_output)
             artifacts = scope.workspace.changes_since(before)
             attempt.finish(**_happened(ended, artifacts))
-            return _result(_with_hint(ended, call, plan, scope), artifacts, attempt.record_id)
+            hint = _hint(ended, call, plan, scope)
+            if hint and on_output is not None:
+                on_output("stderr", hint)
+            return _result(ended, hint, artifacts, attempt.record_id)
 
     @contextlib.contextmanager
     def _slot(self, cancel: threading.Event | None) -> Iterator[None]:
@@ -134,7 +137,9 @@ class Runner:
         skill = self._registry.get(call.skill_id) if call.skill_id else None
         check_words((*call.args, call.target))
         if call.kind == "command":
-            return _Plan("command", (self._programs.shell, "-c", call.target), skill, others=_shown(self._registry.skills()))
+            return _Plan(
+                "command", (self._programs.shell, "-c", call.target), skill, others=_shown(self._registry.skills())
+            )
         if skill is None:
             raise SkillNotFoundError("a script belongs to a skill: name one")
         return self._script_plan(call, skill)
@@ -254,14 +259,14 @@ def _stdin(call: Call) -> bytes:
     return b"" if call.input is None else as_json(call.input).encode("utf-8", "surrogatepass")
 
 
-def _result(ended: Ended, artifacts: tuple[Artifact, ...], record_id: str) -> ExecutionResult:
+def _result(ended: Ended, hint: str, artifacts: tuple[Artifact, ...], record_id: str) -> ExecutionResult:
     return ExecutionResult(
         status=ended.status,
         exit_code=ended.exit_code,
         reason=ended.reason,
         output=None if ended.stdout_truncated else _parsed(ended.stdout),
         stdout=ended.stdout.decode("utf-8", "replace"),
-        stderr=ended.stderr.decode("utf-8", "replace"),
+        stderr=ended.stderr.decode("utf-8", "replace") + hint,
         stdout_truncated=ended.stdout_truncated,
         stderr_truncated=ended.stderr_truncated,
         duration_ms=ended.duration_ms,
@@ -278,14 +283,13 @@ def _parsed(stdout: bytes) -> Any:
         return None
 
 
-def _with_hint(ended: Ended, call: Call, plan: _Plan, scope: Scope) -> Ended:
+def _hint(ended: Ended, call: Call, plan: _Plan, scope: Scope) -> str:
     """Say where a skill's scripts are when a command looked for them in the workspace, the commonest mistake."""
     if ended.status != "failed" or call.kind != "command":
-        return ended
+        return ""
     missing = [path for path in _SCRIPT_PATH.findall(call.target) if not (scope.workspace.root / path).exists()]
     candidates = (plan.skill,) if plan.skill else plan.others
     found = [str(skill.root / path) for path in missing for skill in candidates if (skill.root / path).is_file()]
     if not found:
-        return ended
-    hint = f"\nhint: the command runs in the workspace, which has no {missing[0]}; use {' or '.join(found[:3])}\n"
-    return dataclasses.replace(ended, stderr=ended.stderr + hint.encode("utf-8", "surrogateescape"))
+        return ""
+    return f"\nhint: the command runs in the workspace, which has no {missing[0]}; use {' or '.join(found[:3])}\n"

@@ -229,7 +229,9 @@ class Workspace:
         try:
             return self.read_bytes(path).decode()
         except UnicodeDecodeError:
-            raise WorkspaceError(f"{shown(path)} is binary, not UTF-8 text; only its bytes can be read", culprit=path) from None
+            raise WorkspaceError(
+                f"{shown(path)} is binary, not UTF-8 text; only its bytes can be read", culprit=path
+            ) from None
 
     def _write(self, root: Root, path: str, content: bytes, mode: int | None = None) -> None:
         if len(content) > self._max_file_bytes:
@@ -340,7 +342,7 @@ def _with_crlf(text: str) -> str:
 
 def _check_edit(path: str, old: str, new: str) -> None:
     if not old:
-        raise WorkspaceError(f"the text to replace in {shown(path)} is empty; to write a whole file, write it instead of editing it")
+        raise WorkspaceError(f"the text to replace in {shown(path)} is empty; to write a whole file, do not edit it")
     if old == new:
         raise WorkspaceError(f"the edit of {shown(path)} would change nothing: old and new text are the same")
 

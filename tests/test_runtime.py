@@ -343,14 +343,15 @@ def test_every_attempt_leaves_exactly_one_record(make_runtime: Callable[..., Ope
     runtime = make_runtime(policy=HostPolicy(deny=["run_command(rm *)"]))
     runtime.execute_skill("hello")
     runtime.run_command("exit 3")
-    for attempt in (
+    attempts: tuple[Callable[[], object], ...] = (
         lambda: runtime.run_command("rm -rf x"),
         lambda: runtime.execute_skill("nobody"),
         lambda: runtime.execute_skill("hello", "no.py"),
         lambda: runtime.execute_skill("hello", timeout_ms=-1),
         lambda: runtime.execute_skill("hello", input=object()),
         lambda: make_runtime(policy=HostPolicy(network=["example.com"])).execute_skill("hello"),
-    ):
+    )
+    for attempt in attempts:
         with pytest.raises(Exception):  # noqa: B017, PT011 - each its own; the record is what counts
             attempt()
     records = runtime.audit.records()
@@ -551,7 +552,7 @@ def test_a_virtual_environment_outside_usr_runs_scripts(
 ) -> None:
     """Its own packages are importable, through the links it is made of."""
     environment = tmp_path / "my env"
-    venv.create(environment, symlinks=True, with_pip=False)
+    venv.EnvBuilder(symlinks=True).create(environment)
     libraries = next(environment.glob("lib/python*/site-packages"))
     (libraries / "only_here.py").write_text("x = 'found'\n", encoding="utf-8")
     make_skill("importer", main_py="import sys, only_here\nprint(only_here.x, sys.prefix)\n")
@@ -565,7 +566,7 @@ def test_an_interpreter_named_through_dots_and_links_works(
 ) -> None:
     """`../.venv/bin/python` and a link to a virtual environment are ways to name one."""
     environment = tmp_path / "env"
-    venv.create(environment, symlinks=True, with_pip=False)
+    venv.EnvBuilder(symlinks=True).create(environment)
     (tmp_path / "link").symlink_to(environment)
     (tmp_path / "sub").mkdir()
     for spelling in ("sub/../env/bin/python", "link/bin/python"):

@@ -78,9 +78,10 @@ def demo(workspace: str) -> int:
     from openskills_core.workspace import Workspace
 
     examples = _examples()
-    _check_sandbox(examples / "skills")
+    offered = _offered(examples / "skills")
     stage = _stage(examples, Path(workspace).absolute())
-    say(f"Three agents, three skills, one workspace: {stage.workspace}")
+    say(f"Three agents, one workspace: {stage.workspace}")
+    say(f"Each finds these skills listed in its prompt: {', '.join(offered)}")
     problems = [problem for example in _EXAMPLES for problem in _play(example, stage)]
     expected = {example.skill: example.exit_code for example in _EXAMPLES}
     return 0 if summarize(Workspace(stage.workspace), stage.log, expected, problems=problems) else 1
@@ -112,14 +113,16 @@ def _new_directory(parent: Path) -> Path:
             return directory
 
 
-def _check_sandbox(skills: Path) -> None:
-    """Say at once that nothing can run here, rather than through three agents."""
+def _offered(skills: Path) -> list[str]:
+    """Return the ids of the skills. Where nothing can run, say so at once rather than through three agents."""
     from openskills_core.errors import SandboxUnavailableError
 
     with open_runtime([str(skills)]) as runtime:
         report = runtime.sandbox_report()
+        offered = [skill.id for skill in runtime.list_skills()]
     if not report.available:
         raise SandboxUnavailableError(report.fix, culprit=report.backend)
+    return offered
 
 
 def _play(example: _Example, stage: _Stage) -> list[str]:

@@ -92,12 +92,26 @@ def _run(start: _Start, asked: RunOptions, options: _Options) -> int:
     place, python, sandbox = options["workspace"], options["python"], options["sandbox"]
     with open_runtime(options["skills"], workspace=place, python=python, sandbox=sandbox) as runtime:
         result = start(runtime, how)
+        advice = _advice(result, asked.get("args", ()), runtime.workspace.root)
     if options["as_json"]:
         print_json(asdict(result))
     else:
         _end_line(result.stderr)
         aside(_told(result))
+        if advice:
+            aside(advice)
     return 0 if result.status == "success" else 1
+
+
+def _advice(result: ExecutionResult, arguments: Sequence[str], workspace: Path) -> str:
+    """Return what to do about a file that is here but not in the workspace, the likeliest reason of a failed run."""
+    if result.status == "success":
+        return ""
+    outside = [word for word in arguments if Path(word).is_file() and not (workspace / word).exists()]
+    if not outside:
+        return ""
+    there = "copy it there, or name its directory by --workspace"
+    return one_line(f"hint: the script sees {workspace}, where {outside[0]} is not: {there}")
 
 
 def _pass_on(stream: str, text: str) -> None:

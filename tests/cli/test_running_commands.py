@@ -56,6 +56,20 @@ def test_arguments_after_dashes_reach_the_script_untouched(cli: Cli, echo: Path)
     assert cli("run", "echo", "scripts/main.py", "--", *words).stdout == f"{words} \n"
 
 
+def test_a_file_that_is_not_in_the_workspace_is_pointed_out(cli: Cli, make_skill: MakeSkill, tmp_path: Path) -> None:
+    """The likeliest mistake of a first run is answered with the way out; the hint is gone once the file is there."""
+    make_skill("reader", main_py="import sys\nprint(open(sys.argv[1]).read())\n")
+    (tmp_path / "data.csv").write_text("a,b")
+    assert "hint: the script sees" in cli("run", "reader", "--", "data.csv").stderr
+    (tmp_path / "workspace" / "data.csv").write_text("a,b")
+    assert "hint" not in cli("run", "reader", "--", "data.csv").stderr
+
+
+def test_a_command_that_misses_a_script_is_told_where_it_is(cli: Cli, echo: Path) -> None:
+    """The hint of the result is printed too, not only the live output."""
+    assert f"use {echo}/scripts/main.py" in cli("exec", "python3 scripts/main.py").stderr
+
+
 def test_a_word_too_many_is_wrong_usage(cli: Cli, echo: Path) -> None:
     """Arguments without `--` are refused with the way to write them."""
     assert echo

@@ -64,18 +64,8 @@ def _copy(source: Path, target: Path) -> None:
 @pytest.mark.timeout(300)
 def test_the_sandbox_suites_pass_as_an_ordinary_user(copy: Path) -> None:
     """Every escape test holds without root too, where user namespaces take the place of throw-away users."""
-    command = [
-        SYSTEM_PYTHON,
-        "-m",
-        "pytest",
-        "-q",
-        "-p",
-        "pytest_timeout",
-        "-p",
-        "no:cacheprovider",
-        "tests/escapes",
-        "tests/sandbox",
-    ]
+    plugins = ["-p", "pytest_timeout", "-p", "no:cacheprovider"]
+    command = [str(SYSTEM_PYTHON), "-m", "pytest", "-q", *plugins, "tests/escapes", "tests/sandbox"]
     result = subprocess.run(
         [*command, f"--basetemp={copy / 'tmp'}"],
         cwd=copy,

@@ -14,9 +14,8 @@ from openskills_core import HostPolicy, SandboxUnavailableError, WorkspaceError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from conftest import Attacker
-
     from openskills_core import OpenSkillRuntime
+    from tests.escapes.conftest import Attacker
 
 READ = {"py": "import sys\nprint(open(sys.argv[1]).read())\n", "sh": 'cat "$1"\n'}
 WRITE = {"py": "import sys\nopen(sys.argv[1], 'a').write('pwned')\n", "sh": 'printf pwned >> "$1"\n'}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from conftest import Attacker
+    from tests.escapes.conftest import Attacker
 
 # name: x86_64 number, aarch64 number, arguments that would work for a privileged caller
 CALLS = {

@@ -15,9 +15,8 @@ from openskills_core import HostPolicy, SandboxUnavailableError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from conftest import Attacker
-
     from openskills_core import OpenSkillRuntime
+    from tests.escapes.conftest import Attacker
 
 DIAL = """
     import socket, sys

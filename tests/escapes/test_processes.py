@@ -19,7 +19,7 @@ from openskills_core import AuditLog, Limits, OpenSkillRuntime
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from conftest import Attacker
+    from tests.escapes.conftest import Attacker
 
 # A daemon that leaves its session and its parents, and proves that it lives by growing a file.
 DAEMON = """

@@ -29,7 +29,7 @@ def _run(program: bytes, audit: int, number: int, *arguments: int) -> int:
         elif code == 0x54:
             accumulator &= value
         elif code == 0x06:
-            return value
+            return int(value)
         else:
             hit = {0x15: accumulator == value, 0x35: accumulator >= value, 0x45: bool(accumulator & value)}[code]
             position += if_true if hit else if_false
