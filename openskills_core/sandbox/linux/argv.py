@@ -6,6 +6,7 @@ Everything else of the host does not exist inside. Every path is absolute, so no
 
 from __future__ import annotations
 
+import functools
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,7 +60,7 @@ def command_line(job: Job, layout: Layout) -> CommandLine:
         SandboxUnavailableError: the job wants a mount that would open the host, such as `/` or a home directory.
     """
     argv = [str(layout.bwrap), *_NAMESPACES, *(_ROOT_CAPABILITIES if layout.run_id else ("--unshare-user",))]
-    argv += [*_system(layout.etc), *_private()]
+    argv += _same_for_all(layout.etc)
     view_at = []
     for mount in _outermost_first(job.mounts):
         argv += _parents(mount.path)
@@ -69,6 +70,12 @@ def command_line(job: Job, layout: Layout) -> CommandLine:
     argv += ["--remount-ro", "/", "--chdir", str(job.cwd)]
     argv += ["--json-status-fd", str(STATUS_FD), "--block-fd", str(BLOCK_FD), "--seccomp", str(SECCOMP_FD), "--"]
     return CommandLine([*argv, *_drop_root(layout), *job.argv], view_at)
+
+
+@functools.lru_cache(maxsize=8)
+def _same_for_all(etc: Path) -> tuple[str, ...]:
+    """Return the mounts that every sandbox of a host has."""
+    return (*_system(etc), *_private())
 
 
 def _system(etc: Path) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import select
@@ -79,8 +80,13 @@ class BubblewrapSandbox:
             self._users.give_back(run_id)
 
     def _layout(self, run_id: int) -> Layout:
-        setpriv = find_setpriv() if run_id else None
-        return Layout(bwrap=find_bwrap(), etc=self._etc_folder(), run_id=run_id, setpriv=setpriv)
+        bwrap, setpriv = self._programs
+        return Layout(bwrap=bwrap, etc=self._etc_folder(), run_id=run_id, setpriv=setpriv)
+
+    @functools.cached_property
+    def _programs(self) -> tuple[Path, Path | None]:
+        """The bubblewrap to use, and setpriv where a root host needs it; looked for once."""
+        return find_bwrap(), find_setpriv() if self._users else None
 
     def _etc_folder(self) -> Path:
         with self._lock:
