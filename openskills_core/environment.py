@@ -37,9 +37,18 @@ def environment(call: Call, skill: Skill | None, workspace: Path, limits: Limits
         root = str(skill.root)
         names |= {"SKILL_ID": skill.id, "SKILL_NAME": skill.manifest.name or skill.id, "SKILL_ROOT": root}
         names |= {"CLAUDE_SKILL_DIR": root, "PYTHONPATH": root}
-    if call.input is not None and len(text := as_json(call.input)) < _MAX_INPUT_VARIABLE and "\0" not in text:
-        names["SKILL_INPUT"] = text
-    return names
+    return names | _input(call.input)
+
+
+def _input(value: Any) -> dict[str, str]:
+    """Return the variable with a call's input, none when that is too large or is no valid Unicode."""
+    if value is None:
+        return {}
+    try:
+        text = json.dumps(value, ensure_ascii=False)
+        return {"SKILL_INPUT": text} if len(text.encode()) < _MAX_INPUT_VARIABLE else {}
+    except UnicodeEncodeError:
+        return {}
 
 
 def granted(grant: Grant, host: Mapping[str, str]) -> dict[str, str]:
@@ -58,27 +67,41 @@ def granted(grant: Grant, host: Mapping[str, str]) -> dict[str, str]:
 
 
 def as_json(value: Any) -> str:
-    """Return a call's input as the JSON text a script reads."""
-    return json.dumps(value, ensure_ascii=False)
+    """Return a call's input as the JSON text a script reads, half of a surrogate pair as a JSON escape."""
+    # What this error handler writes, a backslash, "u" and four digits, is JSON's escape too.
+    return _readable(json.dumps(value, ensure_ascii=False))
 
 
 def check_words(words: Sequence[str]) -> None:
     """Refuse what no program can be started with.
 
     Raises:
-        LimitExceededError: a word is longer than the system takes, or holds a NUL character.
+        LimitExceededError: a word is longer than the system takes, holds a NUL character, or cannot be encoded.
     """
     for number, word in enumerate(words):
-        size = len(os.fsencode(word.encode("utf-8", "surrogateescape")))
-        if size > _MAX_WORD:
-            raise LimitExceededError(
-                f"argument {number} has {size} bytes and the system takes {_MAX_WORD}: "
-                "hand large data over standard input or in a workspace file",
-                culprit=word[:40],
-            )
-        if "\0" in word:
-            raise LimitExceededError(
-                f"argument {number} holds a NUL character, which no program can be given: "
-                "hand binary data over standard input or in a workspace file",
-                culprit=word[:40],
-            )
+        problem = _problem(word)
+        if problem:
+            raise LimitExceededError(f"argument {number} {problem}", culprit=_readable(word[:40]))
+
+
+def _problem(word: str) -> str:
+    """Return why no program can be given this word, and what to do instead, or ""."""
+    try:
+        size = len(word.encode("utf-8", "surrogateescape"))
+    except UnicodeEncodeError:
+        return "holds half of a surrogate pair, which is no text and no byte: remove that character"
+    if size > _MAX_WORD:
+        return (
+            f"has {size} bytes and the system takes {_MAX_WORD}: "
+            "hand large data over standard input or in a workspace file"
+        )
+    if "\0" in word:
+        return (
+            "holds a NUL character, which no program can be given: "
+            "hand binary data over standard input or in a workspace file"
+        )
+    return ""
+
+
+def _readable(text: str) -> str:
+    return text.encode("utf-8", "backslashreplace").decode()

@@ -76,10 +76,14 @@ class Manifest:
 
 @dataclass(frozen=True, slots=True)
 class Skill:
-    """A discovered skill. `root` is the absolute skill directory, `description` the one shown to the model."""
+    """A discovered skill. `root` is the absolute skill directory, `description` the one shown to the model.
+
+    `source` is where the directory really was when it was read: `root` without its symbolic links.
+    """
 
     id: str
     root: Path
+    source: Path
     location: str
     manifest: Manifest
     description: str
@@ -235,10 +239,20 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class Mount:
-    """A path shown inside the sandbox where it is on the host: read-only, writable, or replaced by an empty one."""
+    """A path shown inside the sandbox where it is on the host: read-only, writable, or replaced by an empty one.
+
+    `source` is what is shown there, by default what is at `path`; there must be no symbolic link on the way to it.
+    A "link" is the symbolic link itself, not what it leads to.
+    """
 
     path: Path
-    mode: Literal["read", "write", "empty"] = "read"
+    mode: Literal["read", "write", "empty", "link"] = "read"
+    source: Path | None = None
+
+    @property
+    def origin(self) -> Path:
+        """The host path of what is shown."""
+        return self.source or self.path
 
 
 @dataclass(frozen=True, slots=True)

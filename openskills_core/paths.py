@@ -11,19 +11,17 @@ surrogate escapes.
 from __future__ import annotations
 
 import errno
-import functools
 import os
 import posixpath
 import stat
-import struct
-import sys
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import islice
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, BinaryIO, Literal, NamedTuple, Self, TypeAlias
+from typing import TYPE_CHECKING, BinaryIO, Literal, NamedTuple, Self, TypeAlias
 
 from openskills_core.errors import PathEscapeError, WorkspaceError
+from openskills_core.opening import DIRECTORY, choose_opener, closing, link_target, open_beneath, open_without_links
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -40,13 +38,8 @@ _KINDS: dict[int, Kind] = {
     stat.S_IFIFO: "FIFO",
     stat.S_IFSOCK: "socket",
 }
-_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
-_SYS_OPENAT2 = 437
-_RESOLVE_NO_MAGICLINKS = 0x02
-_RESOLVE_BENEATH = 0x08
 _MAX_LINKS = 40
-_MAX_RETRIES = 1_000
 _SHOWN_CHARACTERS = 200
 
 
@@ -74,7 +67,7 @@ class Root:
     there, and `WorkspaceError`, with the reason, when the thing itself cannot be had.
 
     Args:
-        path: absolute path of the directory; the host chose it, so symbolic links in it are followed.
+        path: absolute path of the directory, without symbolic links: one that a script put there since is refused.
         alias: another absolute spelling of the same directory that absolute paths may start with.
 
     Raises:
@@ -86,9 +79,9 @@ class Root:
     def __init__(self, path: Path, *, alias: Path | None = None) -> None:
         self.path = path
         self._spellings = (str(path), str(alias or path))
-        self._opener = _choose_opener()
+        self._opener = choose_opener()
         with reporting(path):
-            self._fd = os.open(path, _DIRECTORY)
+            self._fd = open_without_links(path, DIRECTORY)
 
     def __enter__(self) -> Self:
         return self
@@ -154,7 +147,7 @@ class Root:
         """Return a file descriptor of a directory; the caller closes it."""
         relative = self.relative(path)
         with reporting(path):
-            return self._open(relative, _DIRECTORY)
+            return self._open(relative, DIRECTORY)
 
     def stat(self, path: StrPath) -> os.stat_result:
         """Return the status of what `path` resolves to, without opening that."""
@@ -167,7 +160,7 @@ class Root:
             with closing(self._open(relative, os.O_PATH | os.O_CLOEXEC)) as fd:
                 return os.fstat(fd)
         head, name = posixpath.split(relative)
-        with closing(self._open(head, _DIRECTORY)) as fd:
+        with closing(self._open(head, DIRECTORY)) as fd:
             status = os.stat(name, dir_fd=fd, follow_symlinks=False)
         if stat.S_ISLNK(status.st_mode):
             raise OSError(errno.EXDEV, "symbolic link", relative)
@@ -195,8 +188,8 @@ class Root:
             head, name = posixpath.split(relative)
             if name in ("", ".", ".."):
                 raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), relative)
-            fd = self._make_dirs(head) if create else self._open(head, _DIRECTORY)
-            target = _link_target(name, fd) if follow else ""
+            fd = self._make_dirs(head) if create else self._open(head, DIRECTORY)
+            target = link_target(name, fd) if follow else ""
             if not target:
                 return Place(fd, name)
             os.close(fd)
@@ -209,13 +202,13 @@ class Root:
     def _make_dirs(self, relative: str) -> int:
         """Open the directory `relative`, making what is missing of it; each step is taken from the root again."""
         with suppress(FileNotFoundError):
-            return self._open(relative, _DIRECTORY)
+            return self._open(relative, DIRECTORY)
         parent = ""
         for name in relative.split("/"):
-            with closing(self._open(parent, _DIRECTORY)) as fd, suppress(FileExistsError):
+            with closing(self._open(parent, DIRECTORY)) as fd, suppress(FileExistsError):
                 os.mkdir(name, dir_fd=fd)
             parent = posixpath.join(parent, name)
-        return self._open(relative, _DIRECTORY)
+        return self._open(relative, DIRECTORY)
 
     def children(self, path: StrPath = ".", *, limit: int = MAX_ENTRIES) -> list[Entry]:
         """Return at most `limit` entries of one directory, sorted by name, symbolic links not followed."""
@@ -254,7 +247,7 @@ class Root:
         return self._opener(self._fd, relative or ".", flags)
 
     def _follows_links(self) -> bool:
-        return self._opener is _open_beneath
+        return self._opener is open_beneath
 
 
 def kind_of(status: os.stat_result) -> Kind:
@@ -310,15 +303,6 @@ def _checked(path: StrPath) -> str:
     return text
 
 
-@contextmanager
-def closing(fd: int) -> Iterator[int]:
-    """Close a file descriptor at the end of a block."""
-    try:
-        yield fd
-    finally:
-        os.close(fd)
-
-
 def _entry(parent: str, item: os.DirEntry[str]) -> Entry | None:
     # scandir of a descriptor gives bare names; a name that vanished meanwhile has no status.
     try:
@@ -326,71 +310,3 @@ def _entry(parent: str, item: os.DirEntry[str]) -> Entry | None:
     except OSError:
         return None
     return Entry(item.name if parent == "." else f"{parent}/{item.name}", kind_of(status), status)
-
-
-def _link_target(name: str, fd: int) -> str:
-    """Return where a symbolic link points, "" when `name` is none; what is unreadable fails at its use."""
-    with suppress(OSError):
-        return os.readlink(name, dir_fd=fd)
-    return ""
-
-
-@functools.cache
-def _choose_opener() -> Callable[[int, str, int], int]:
-    """Choose once: the kernel's resolver, or the walk where the kernel (or a container's filter) has none."""
-    if sys.platform != "linux" or os.uname().machine not in ("x86_64", "aarch64"):
-        return _open_by_walk
-    with closing(os.open("/", _DIRECTORY)) as fd, suppress(OSError):
-        os.close(_open_beneath(fd, ".", _DIRECTORY))
-        return _open_beneath
-    return _open_by_walk
-
-
-@functools.cache
-def _syscall() -> Any:
-    import ctypes
-
-    function = ctypes.CDLL(None, use_errno=True).syscall
-    function.restype = ctypes.c_long
-    return function
-
-
-def _open_beneath(root: int, relative: str, flags: int) -> int:
-    """Open through openat2; a rename elsewhere can make the kernel ask for another try (EAGAIN)."""
-    import ctypes
-
-    path = os.fsencode(relative)
-    how = struct.pack("QQQ", flags, 0, _RESOLVE_BENEATH | _RESOLVE_NO_MAGICLINKS)
-    number, size = ctypes.c_long(_SYS_OPENAT2), ctypes.c_size_t(len(how))
-    for _ in range(_MAX_RETRIES):
-        fd = int(_syscall()(number, ctypes.c_int(root), path, how, size))
-        if fd >= 0:
-            return fd
-        if ctypes.get_errno() not in (errno.EAGAIN, errno.EINTR):
-            break
-    raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), relative)
-
-
-def _open_by_walk(root: int, relative: str, flags: int) -> int:
-    """Open component by component, refusing every symbolic link on the way and at the end."""
-    *parents, last = relative.split("/")
-    fd = os.dup(root)
-    try:
-        for name in parents:
-            parent, fd = fd, _open_component(fd, name, _DIRECTORY)
-            os.close(parent)
-        return _open_component(fd, last, flags)
-    finally:
-        os.close(fd)
-
-
-def _open_component(parent: int, name: str, flags: int) -> int:
-    if name == "..":
-        raise OSError(errno.EXDEV, "leads upwards", name)
-    try:
-        return os.open(name, flags | os.O_NOFOLLOW, dir_fd=parent)
-    except NotADirectoryError:
-        # Linux says "not a directory" for a link opened with O_DIRECTORY; a link must look like an escape.
-        if _link_target(name, parent):
-            raise OSError(errno.EXDEV, "symbolic link", name) from None
-        raise

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import tempfile
 import threading
 import weakref
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from openskills_core.errors import WorkspaceError
+from openskills_core.errors import PathEscapeError, WorkspaceError
 from openskills_core.hostdirs import holds_the_system
 from openskills_core.workspace import Workspace
-
-if TYPE_CHECKING:
-    import os
 
 
 class Place:
@@ -28,7 +25,7 @@ class Place:
         self._directory = None if directory is None else _narrow(Path(directory).expanduser())
         self._lock = threading.Lock()
         self._workspace: Workspace | None = None
-        self._remove: weakref.finalize[[str], Place] | None = None
+        self._remove: weakref.finalize[[Path, int], Place] | None = None
 
     @property
     def workspace(self) -> Workspace:
@@ -46,9 +43,9 @@ class Place:
                 self._remove = self._workspace = None
 
     def _temporary(self) -> Path:
-        directory = tempfile.mkdtemp(prefix="openskills-workspace-")
-        self._remove = weakref.finalize(self, _remove, directory)
-        return Path(directory)
+        directory = Path(tempfile.mkdtemp(prefix="openskills-workspace-"))
+        self._remove = weakref.finalize(self, _remove, directory, os.getpid())
+        return directory
 
 
 def _narrow(directory: Path) -> Path:
@@ -62,10 +59,10 @@ def _narrow(directory: Path) -> Path:
     return absolute
 
 
-def _remove(directory: str) -> None:
-    # Not shutil.rmtree: a script can make a tree that is too deep for it.
-    with contextlib.suppress(OSError, WorkspaceError):
-        workspace = Workspace(directory)
-        for entry in workspace.list():
-            workspace.delete(entry, recursive=True)
-        Path(directory).rmdir()
+def _remove(directory: Path, owner: int) -> None:
+    # A forked child has this object too, and the directory is not its own.
+    if os.getpid() != owner:
+        return
+    # Not shutil.rmtree: a script can make a tree that is too deep for it, or closed to its owner.
+    with contextlib.suppress(WorkspaceError, PathEscapeError):
+        Workspace(directory.parent).delete(directory.name, recursive=True)

@@ -17,6 +17,8 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from openskills_core.errors import InvalidSkillError, SandboxUnavailableError
+from openskills_core.hostdirs import holds_the_system
+from openskills_core.models import Mount
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,10 +39,13 @@ SCRIPT_SUFFIXES = (*_BY_SUFFIX, _WASM)
 
 @dataclass(frozen=True, slots=True)
 class Interpreter:
-    """A program and the directories it needs. `needs` leaves out what lies beneath /usr, which is always there."""
+    """A program, the directories it needs, and the symbolic links outside of them that lead to it.
+
+    What lies beneath /usr is left out: it is always there.
+    """
 
     executable: Path
-    needs: tuple[Path, ...]
+    needs: tuple[Mount, ...]
 
 
 class Programs:
@@ -78,12 +83,12 @@ class Programs:
         return os.pathsep.join(dict.fromkeys([*own, *_SYSTEM_PATH]))
 
     @property
-    def needs(self) -> tuple[Path, ...]:
-        """Directories that every call sees, so that `python3` in a shell script is the same interpreter."""
+    def needs(self) -> tuple[Mount, ...]:
+        """What every call sees, so that `python3` in a shell script is the same interpreter."""
         return self.python.needs if self._node is None else (*self.python.needs, *self.node.needs)
 
-    def command(self, kind: str, script: Path) -> tuple[tuple[str, ...], tuple[Path, ...]]:
-        """Return the words that start `script`, and directories needed beyond `needs`.
+    def command(self, kind: str, script: Path) -> tuple[tuple[str, ...], tuple[Mount, ...]]:
+        """Return the words that start `script`, and what it needs to see beyond `needs`.
 
         `kind` is what `kind_of` said.
         """
@@ -148,7 +153,7 @@ def _plain(program: Path) -> Path:
 
 def _ask(executable: Path) -> tuple[str, str, str]:
     """Ask a Python for its real executable and prefixes; a shim answers with those of the Python behind it."""
-    command = [str(executable), "-I", "-S", "-c", _ASK_PYTHON]
+    command = [str(executable), "-I", "-c", _ASK_PYTHON]
     try:
         answer = subprocess.run(command, capture_output=True, check=True, timeout=30, stdin=subprocess.DEVNULL)  # noqa: S603 - the host named it
         own, prefix, base = json.loads(answer.stdout)
@@ -161,13 +166,24 @@ def _ask(executable: Path) -> tuple[str, str, str]:
 
 def _interpreter(executable: str, *prefixes: str) -> Interpreter:
     program = _plain(Path(executable))
-    needs = dict.fromkeys(Path(prefix).resolve() for prefix in prefixes)
-    for hop in _hops(program):
-        if not any(hop.is_relative_to(known) for known in needs):
-            needs[hop.parent.parent if hop.parent.name == "bin" else hop] = None
-    outside = [path for path in needs if path != Path("/") and not path.is_relative_to("/usr")]
-    inner = {path for path in outside for other in outside if path != other and path.is_relative_to(other)}
-    return Interpreter(program, tuple(path for path in outside if path not in inner))
+    hops = list(_hops(program))
+    folders = {Path(prefix).resolve() for prefix in prefixes} or {_home_of(hops[-1])}
+    for folder in folders:
+        if holds_the_system(folder) and not folder.is_relative_to("/usr"):
+            raise SandboxUnavailableError(
+                f"{program} lives in {folder}, which holds more than an interpreter, and every script would see it: "
+                "use one in a directory of its own, such as a virtual environment",
+                culprit=str(program),
+            )
+    outermost = [folder for folder in folders if not folders.intersection(folder.parents)]
+    links = [hop for hop in hops if hop.is_symlink() and not any(hop.is_relative_to(folder) for folder in folders)]
+    needs = (*(Mount(folder) for folder in sorted(outermost)), *(Mount(link, "link") for link in links))
+    return Interpreter(program, tuple(mount for mount in needs if not mount.path.is_relative_to("/usr")))
+
+
+def _home_of(program: Path) -> Path:
+    """Return what a program that tells no prefix needs: the directory above its `bin`, else the program alone."""
+    return program.parent.parent if program.parent.name == "bin" else program
 
 
 def _hops(path: Path) -> Iterator[Path]:

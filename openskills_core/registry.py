@@ -136,7 +136,7 @@ class Registry:
         Raises:
             InvalidSkillError: the file can no longer be read.
         """
-        file = skill.root / SKILL_FILE
+        file = skill.source / SKILL_FILE
         try:
             return parse_skill(_read_skill_file(str(file)), file, skill.id).body
         except OSError as error:
@@ -274,11 +274,21 @@ def _load(found: _Found) -> Skill | Diagnostic:
     if not found.id.isprintable():
         advice = "rename the directory: a skill's id is its name and must be printable text"
         return Diagnostic("bad-directory-name", "error", advice, file)
+    # Resolved before it is read: whoever changes a link in between changes what is read, not where it counts as read.
+    source = file.parent.resolve()
     try:
-        parsed = parse_skill(_read_skill_file(found.file), file, found.id)
+        parsed = parse_skill(_read_skill_file(str(source / SKILL_FILE)), file, found.id)
     except OSError as error:
         return _unreadable(file, found.id, _reason(error))
-    return Skill(found.id, file.parent, found.location, parsed.manifest, parsed.description, parsed.diagnostics)
+    return Skill(
+        id=found.id,
+        root=file.parent,
+        source=source,
+        location=found.location,
+        manifest=parsed.manifest,
+        description=parsed.description,
+        diagnostics=parsed.diagnostics,
+    )
 
 
 def _read_skill_file(file: str) -> bytes:
@@ -364,7 +374,7 @@ def _shadowed(loser: _Found, winner: _Found) -> Diagnostic:
 
 
 def _root(skill: Skill) -> Root:
-    return Root(skill.root, alias=Path(os.path.realpath(skill.root)))
+    return Root(skill.source, alias=skill.root)
 
 
 def _files(skill: Skill, subdir: str = ".", *, recursive: bool) -> list[str]:

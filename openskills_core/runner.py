@@ -8,15 +8,17 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import math
 import os
 import re
 import threading
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from openskills_core.audit import Attempt, AuditLog, canonical_json, sha256_hex
 from openskills_core.environment import as_json, check_words, environment, granted
-from openskills_core.errors import SandboxUnavailableError, SkillNotFoundError, WorkspaceError
+from openskills_core.errors import AuditError, SandboxUnavailableError, SkillNotFoundError, WorkspaceError
 from openskills_core.models import (
     MIB,
     Artifact,
@@ -34,11 +36,12 @@ from openskills_core.paths import Root
 from openskills_core.policy import Approvals, Use, authorize
 from openskills_core.programs import Programs, kind_of
 from openskills_core.scripts import choose_script
+from openskills_core.visible import Scene, mounts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
-    from pathlib import Path
 
+    from openskills_core.changes import Changes, Snapshot
     from openskills_core.registry import Registry
     from openskills_core.sandbox import OnOutput, Sandbox
     from openskills_core.workspace import Workspace
@@ -68,7 +71,7 @@ class _Plan:
     words: tuple[str, ...]
     skill: Skill | None
     others: tuple[Skill, ...] = ()
-    needs: tuple[Path, ...] = ()
+    needs: tuple[Mount, ...] = ()
     identity: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -103,20 +106,21 @@ class Runner:
         Raises:
             OpenSkillsError: it was refused or is impossible; nothing ran. See each class.
         """
+        _check_log(self._audit.path, scope)
         with self._audit.attempt(_asked(call, scope)) as attempt:
             attempt.note(**_details(call, scope))
             plan = self._plan(call)
             attempt.note(**plan.identity)
             job = self._job(call, plan, _authorized(call, plan, scope, attempt), scope)
             before = scope.workspace.snapshot()
-            with self._slot(cancel):
+            with self._slot(cancel), _telling_what_changed(attempt, scope, before):
                 ended = self._sandbox().run(job, cancel=cancel, on_output=on_output)
-            artifacts = scope.workspace.changes_since(before)
-            attempt.finish(**_happened(ended, artifacts))
+            changes = scope.workspace.changes_since(before)
+            attempt.finish(**_happened(ended, changes))
             hint = _hint(ended, call, plan, scope)
             if hint and on_output is not None:
                 on_output("stderr", hint)
-            return _result(ended, hint, artifacts, attempt.record_id)
+            return _result(ended, hint, changes.artifacts, attempt.record_id)
 
     @contextlib.contextmanager
     def _slot(self, cancel: threading.Event | None) -> Iterator[None]:
@@ -145,7 +149,7 @@ class Runner:
         return self._script_plan(call, skill)
 
     def _script_plan(self, call: Call, skill: Skill) -> _Plan:
-        with Root(skill.root) as root:
+        with Root(skill.source, alias=skill.root) as root:
             script, content = self._script(root, skill.id, call.target)
         kind = kind_of(script, content[:_MAX_SHEBANG].partition(b"\n")[0])
         words, needs = self._programs.command(kind, skill.root / script)
@@ -174,10 +178,29 @@ class Runner:
             argv=plan.words,
             env={**granted(grant, os.environ), **env, "PATH": self._programs.search_path},
             cwd=scope.workspace.root,
-            mounts=_mounts(plan, grant, scope.workspace.root, self._programs.needs),
+            mounts=mounts(self._scene(plan, grant, scope)),
             limits=limits,
             stdin=_stdin(call),
             network=grant.network,
+        )
+
+    def _scene(self, plan: _Plan, grant: Grant, scope: Scope) -> Scene:
+        return Scene(
+            workspace=scope.workspace.root,
+            grant=grant,
+            skills=(*((plan.skill,) if plan.skill else ()), *plan.others),
+            locations=tuple(location.path for location in self._registry.locations),
+            programs=(*self._programs.needs, *plan.needs),
+        )
+
+
+def _check_log(log: Path, scope: Scope) -> None:
+    writable = (scope.workspace.root, *(Path(path).expanduser().resolve() for path in scope.policy.write_paths))
+    if any(log.resolve().is_relative_to(folder) for folder in writable):
+        raise AuditError(
+            f"the audit log {log} lies where scripts may write, so it would prove nothing: keep it outside of the "
+            "workspace, with audit=AuditLog(path)",
+            culprit=str(log),
         )
 
 
@@ -197,6 +220,16 @@ def _asked(call: Call, scope: Scope) -> dict[str, Any]:
     }
 
 
+@contextlib.contextmanager
+def _telling_what_changed(attempt: Attempt, scope: Scope, before: Snapshot) -> Iterator[None]:
+    """Record what a call left behind even if an exception ends it, such as one of the host's own listener."""
+    try:
+        yield
+    except BaseException:
+        attempt.note(**scope.workspace.changes_since(before).as_record())
+        raise
+
+
 def _details(call: Call, scope: Scope) -> dict[str, Any]:
     """Return what else it says, as far as the call is well-formed; what is not is itself recorded as an error."""
     return {
@@ -206,7 +239,7 @@ def _details(call: Call, scope: Scope) -> dict[str, Any]:
     }
 
 
-def _happened(ended: Ended, artifacts: tuple[Artifact, ...]) -> dict[str, Any]:
+def _happened(ended: Ended, changes: Changes) -> dict[str, Any]:
     """Return what the audit record says about how a call ended. Hashes are of what was kept of the streams."""
     return {
         "status": ended.status,
@@ -217,7 +250,7 @@ def _happened(ended: Ended, artifacts: tuple[Artifact, ...]) -> dict[str, Any]:
         "stderr_sha256": sha256_hex(ended.stderr),
         "truncated": ended.stdout_truncated or ended.stderr_truncated,
         "sandbox": dataclasses.asdict(ended.sandbox),
-        "artifacts": [dataclasses.asdict(artifact) for artifact in artifacts],
+        **changes.as_record(),
     }
 
 
@@ -239,18 +272,6 @@ def _authorized(call: Call, plan: _Plan, scope: Scope, attempt: Attempt) -> Gran
 def _limits(call: Call, limits: Limits) -> Limits:
     changes = {"timeout_ms": call.timeout_ms, "memory_mb": call.memory_mb}
     return dataclasses.replace(limits, **{name: value for name, value in changes.items() if value is not None})
-
-
-def _mounts(plan: _Plan, grant: Grant, workspace: Path, programs: tuple[Path, ...]) -> tuple[Mount, ...]:
-    """Return what the job sees: later ones win over earlier ones of the same path, inner ones over outer ones."""
-    mode: Literal["write", "read", "empty"] = "empty" if grant.workspace == "none" else grant.workspace
-    readable = (*programs, *plan.needs, *grant.read_paths)
-    return (
-        *(Mount(path) for path in readable),
-        *(Mount(path, "write") for path in grant.write_paths),
-        Mount(workspace, mode),
-        *(Mount(skill.root) for skill in (plan.skill, *plan.others) if skill is not None),
-    )
 
 
 def _stdin(call: Call) -> bytes:
@@ -278,9 +299,16 @@ def _result(ended: Ended, hint: str, artifacts: tuple[Artifact, ...], record_id:
 
 def _parsed(stdout: bytes) -> Any:
     try:
-        return json.loads(stdout.strip())
+        return json.loads(stdout.strip(), parse_float=_finite, parse_constant=_finite)
     except (ValueError, RecursionError):
         return None
+
+
+def _finite(text: str) -> float:
+    """Read a number. Python also takes NaN and Infinity, and makes one of 1e999, but JSON has neither."""
+    if not math.isfinite(number := float(text)):
+        raise ValueError(f"{text} is no number of JSON")
+    return number
 
 
 def _hint(ended: Ended, call: Call, plan: _Plan, scope: Scope) -> str:

@@ -1,4 +1,4 @@
-"""Looking through the files beneath a root: by name (glob), by content (grep) and by change (snapshot).
+"""Looking through the files beneath a root: by name (glob) and by content (grep).
 
 Names follow the conventions of ripgrep: hidden files and directories take part only when the pattern says so, symbolic
 links are not followed, results are sorted. Regular expressions are Python's. One can take forever on one line and
@@ -16,18 +16,15 @@ import threading
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from stat import S_ISDIR
-from typing import IO, TYPE_CHECKING, Any, Literal, cast
+from typing import IO, TYPE_CHECKING, Any, cast
 
 from openskills_core.errors import PathEscapeError, WorkspaceError
-from openskills_core.models import MIB, Artifact
-from openskills_core.paths import MAX_ENTRIES, Root, reporting, shown
+from openskills_core.models import MIB
+from openskills_core.paths import MAX_ENTRIES, Root, shown
 
 if TYPE_CHECKING:
-    import os
     import subprocess
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-
-    Change = Literal["created", "modified", "deleted"]
+    from collections.abc import Callable, Iterator, Sequence
 
 MAX_MATCHES = 1_000
 MAX_FILES = 10_000
@@ -36,8 +33,6 @@ MAX_PATTERN_CHARACTERS = 1_000
 MAX_CONTEXT_LINES = 20
 LINE_CHARACTERS = 500
 DEADLINE_SECONDS = 10.0
-MAX_ARTIFACTS = 1_000
-MAX_HASHED_BYTES = 2 * 1024 * MIB
 
 # Runs in the child: first line the question, then per file a line with its size and the matches wanted, then its bytes.
 # Every answer is one line of JSON: "" or an error for the question, null or a list of matches for a file.
@@ -109,17 +104,6 @@ class GrepResult:
     matches: tuple[GrepMatch, ...]
     truncated: bool = False
     note: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """The regular files at one moment: path to (size, mtime, ctime, inode), times in nanoseconds.
-
-    `complete` is False when there were more entries than a walk looks at.
-    """
-
-    files: Mapping[str, tuple[int, int, int, int]]
-    complete: bool = True
 
 
 def glob(root: Root, pattern: str, path: str = ".") -> list[str]:
@@ -341,55 +325,3 @@ def _reap(child: subprocess.Popen[bytes]) -> None:
         with suppress(BrokenPipeError):
             cast("IO[bytes]", pipe).close()
     child.wait()
-
-
-def take_snapshot(root: Root) -> Snapshot:
-    """Return the state of the regular files beneath the root, to be compared later. Reads no content."""
-    entries = [*root.walk(limit=MAX_ENTRIES + 1)]
-    files = {entry.path: _stamp(entry.stat) for entry in entries if entry.kind == "file"}
-    return Snapshot(files, complete=len(entries) <= MAX_ENTRIES)
-
-
-def artifacts_since(root: Root, before: Snapshot) -> tuple[Artifact, ...]:
-    """Return the regular files created, modified or deleted since, sorted by path, the first 1,000 of them.
-
-    A deleted file has size 0 and sha256 ""; a file that cannot be read, or comes after the first 2 GiB, has sha256 ""
-    too. In a workspace of more than 100,000 entries only modified files are reported, because a file that was not seen
-    may still be there.
-    """
-    after = take_snapshot(root)
-    budget, artifacts = MAX_HASHED_BYTES, []
-    for path, change in _changes(before, after)[:MAX_ARTIFACTS]:
-        size = 0 if change == "deleted" else after.files[path][0]
-        budget -= size
-        size, digest = (size, "") if change == "deleted" or budget < 0 else _digest(root, path, size)
-        artifacts.append(Artifact(path, size, digest, change))
-    return tuple(artifacts)
-
-
-def _stamp(status: os.stat_result) -> tuple[int, int, int, int]:
-    return status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino
-
-
-def _changes(before: Snapshot, after: Snapshot) -> list[tuple[str, Change]]:
-    old, new = before.files, after.files
-    changes: dict[str, Change] = {path: "modified" for path in old.keys() & new.keys() if old[path] != new[path]}
-    if before.complete and after.complete:
-        changes |= dict.fromkeys(new.keys() - old.keys(), "created")
-        changes |= dict.fromkeys(old.keys() - new.keys(), "deleted")
-    return sorted(changes.items())
-
-
-def _digest(root: Root, path: str, size: int) -> tuple[int, str]:
-    """Hash at most `size` bytes, so that a file which something still appends to comes to an end."""
-    import hashlib
-
-    digest, left = hashlib.sha256(), size
-    try:
-        with root.open_read(path, follow=False) as file, reporting(path):
-            while chunk := file.read(min(MIB, left)):
-                digest.update(chunk)
-                left -= len(chunk)
-    except (WorkspaceError, PathEscapeError):
-        return size, ""
-    return size - left, digest.hexdigest()

@@ -14,24 +14,20 @@ import stat
 import threading
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
-from openskills_core.errors import WorkspaceError
-from openskills_core.models import MIB, Artifact
-from openskills_core.paths import MAX_ENTRIES, Kind, Place, Root, closing, kind_of, reporting, shown
-from openskills_core.search import GrepQuery, GrepResult, Snapshot, artifacts_since, glob, grep, take_snapshot
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from openskills_core.changes import Changes, Snapshot, changes_since, take_snapshot
+from openskills_core.errors import PathEscapeError, WorkspaceError
+from openskills_core.fileinfo import FileInfo, file_info
+from openskills_core.models import MIB
+from openskills_core.opening import closing
+from openskills_core.paths import MAX_ENTRIES, Place, Root, kind_of, reporting, shown
+from openskills_core.search import GrepQuery, GrepResult, glob, grep
 
 Paths: TypeAlias = list[str]
 _SUBDIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_MAX_COUNTED_BYTES = 8 * MIB
 _MAX_SHOWN_LINES = 20
-_UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,23 +38,6 @@ class TextWindow:
     first_line: int
     last_line: int
     total_lines: int
-
-
-@dataclass(frozen=True, slots=True)
-class FileInfo:
-    """What is known of a file or directory.
-
-    `size` is bytes, `modified` ISO 8601 in UTC to the second ("" when out of range), `mime_type` is "" for what is no
-    file, and `lines` is None for what is no text of at most 8 MiB.
-    """
-
-    path: str
-    kind: Kind
-    size: int
-    human_size: str
-    modified: str
-    mime_type: str
-    lines: int | None
 
 
 class Workspace:
@@ -126,9 +105,9 @@ class Workspace:
         with self._lock:
             text = self._text(path)
             if 0 < text.count("\n") == text.count("\r\n"):
-                old, new = _with_crlf(old), _with_crlf(new)
+                old, new = (part.replace("\r\n", "\n").replace("\n", "\r\n") for part in (old, new))
             _check_edit(path, old, new)
-            starts = list(islice(_occurrences(text, old), _MAX_SHOWN_LINES + 1))
+            starts = _occurrences(text, old)
             _check_occurrences(path, text, starts, replace_all=replace_all)
             self.write_text(path, text.replace(old, new))
             return text.count(old)
@@ -202,25 +181,19 @@ class Workspace:
     def info(self, path: str) -> FileInfo:
         """Return size, kind, time, type and number of lines of what a path resolves to."""
         with self._open() as root:
-            relative = root.relative(path or ".")
-            status = root.stat(relative)
-            data = b"\0"
-            if stat.S_ISREG(status.st_mode) and status.st_size <= _MAX_COUNTED_BYTES:
-                with suppress(WorkspaceError):
-                    data = root.read(relative, limit=_MAX_COUNTED_BYTES)
-        return _info(relative, status, _count_lines(data))
+            return file_info(root, path or ".")
 
     def snapshot(self) -> Snapshot:
-        """Return the state of the regular files, to be compared later; an unreadable directory counts as empty."""
-        with self._lock, suppress(WorkspaceError), self._open() as root:
+        """Return the state of the regular files, to be compared later; see `changes.take_snapshot`. Never raises."""
+        with self._lock, suppress(WorkspaceError, PathEscapeError), self._open() as root:
             return take_snapshot(root)
-        return Snapshot({})
+        return Snapshot({}, complete=False)
 
-    def changes_since(self, snapshot: Snapshot) -> tuple[Artifact, ...]:
-        """Return the files created, modified or deleted since; see `search.artifacts_since`."""
-        with self._lock, suppress(WorkspaceError), self._open() as root:
-            return artifacts_since(root, snapshot)
-        return ()
+    def changes_since(self, snapshot: Snapshot) -> Changes:
+        """Return the files created, modified or deleted since; see `changes.changes_since`. Never raises."""
+        with self._lock, suppress(WorkspaceError, PathEscapeError), self._open() as root:
+            return changes_since(root, snapshot)
+        return Changes()
 
     def _open(self) -> Root:
         return Root(self._root, alias=self._alias)
@@ -229,9 +202,8 @@ class Workspace:
         try:
             return self.read_bytes(path).decode()
         except UnicodeDecodeError:
-            raise WorkspaceError(
-                f"{shown(path)} is binary, not UTF-8 text; only its bytes can be read", culprit=path
-            ) from None
+            problem = f"{shown(path)} is binary, not UTF-8 text; only its bytes can be read"
+            raise WorkspaceError(problem, culprit=path) from None
 
     def _write(self, root: Root, path: str, content: bytes, mode: int | None = None) -> None:
         if len(content) > self._max_file_bytes:
@@ -304,6 +276,7 @@ def _delete_empty(path: str, place: Place) -> None:
 
 def _delete_tree(place: Place) -> None:
     # No recursion: a script can nest directories deeper than any stack, path or table of descriptors.
+    _take_back(place.name, place.fd)
     with closing(os.open(place.name, _SUBDIRECTORY, dir_fd=place.fd)) as fd:
         while names := os.listdir(fd):  # noqa: PTH208 - a descriptor is listed, not a path
             for name in names:
@@ -326,7 +299,14 @@ def _unlinked(name: str, fd: int) -> bool:
     with suppress(IsADirectoryError, PermissionError):
         os.unlink(name, dir_fd=fd)
         return True
+    _take_back(name, fd)
     return False
+
+
+def _take_back(name: str, fd: int) -> None:
+    # A script can take from its owner what is needed to empty or to move a directory; its opening names any failure.
+    with suppress(OSError, NotImplementedError):
+        os.chmod(name, stat.S_IRWXU, dir_fd=fd, follow_symlinks=False)
 
 
 def _encoded(path: str, text: str) -> bytes:
@@ -336,10 +316,6 @@ def _encoded(path: str, text: str) -> bytes:
         raise WorkspaceError(f"the text for {shown(path)} is not valid Unicode: {error.reason}") from None
 
 
-def _with_crlf(text: str) -> str:
-    return text.replace("\r\n", "\n").replace("\n", "\r\n")
-
-
 def _check_edit(path: str, old: str, new: str) -> None:
     if not old:
         raise WorkspaceError(f"the text to replace in {shown(path)} is empty; to write a whole file, do not edit it")
@@ -347,12 +323,14 @@ def _check_edit(path: str, old: str, new: str) -> None:
         raise WorkspaceError(f"the edit of {shown(path)} would change nothing: old and new text are the same")
 
 
-def _occurrences(text: str, wanted: str) -> Iterator[int]:
-    """Yield where `wanted` starts, overlapping occurrences too: "aa" in "aaa" is not one place but two."""
+def _occurrences(text: str, wanted: str) -> list[int]:
+    """Return where `wanted` starts, up to one place more than is shown; "aa" in "aaa" is not one place but two."""
+    starts: list[int] = []
     start = text.find(wanted)
-    while start >= 0:
-        yield start
+    while start >= 0 and len(starts) <= _MAX_SHOWN_LINES:
+        starts.append(start)
         start = text.find(wanted, start + 1)
+    return starts
 
 
 def _check_occurrences(path: str, text: str, starts: list[int], *, replace_all: bool) -> None:
@@ -364,35 +342,3 @@ def _check_occurrences(path: str, text: str, starts: list[int], *, replace_all: 
         more = f"more than {_MAX_SHOWN_LINES}" if len(starts) > _MAX_SHOWN_LINES else str(len(starts))
         hint = "add surrounding text to make it unique, or pass replace_all"
         raise WorkspaceError(f"the text to replace occurs {more} times in {shown(path)}, on lines {lines}; {hint}")
-
-
-def _info(path: str, status: os.stat_result, lines: int | None) -> FileInfo:
-    import mimetypes
-
-    kind = kind_of(status)
-    # A table of its own, because the module's depends on files of the machine.
-    guess, _ = mimetypes.MimeTypes().guess_type(posixpath.basename(path))
-    fallback = "application/octet-stream" if lines is None else "text/plain"
-    mime_type = (guess or fallback) if kind == "file" else ""
-    modified = _iso(status.st_mtime)
-    return FileInfo(path, kind, status.st_size, _human(status.st_size), modified, mime_type, lines)
-
-
-def _iso(seconds: float) -> str:
-    # A script may set any time, also one that no calendar has.
-    with suppress(ValueError, OverflowError, OSError):
-        return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
-    return ""
-
-
-def _human(size: int) -> str:
-    power = min(max(size.bit_length() - 1, 0) // 10, len(_UNITS) - 1)
-    return f"{size / 1024**power:.1f} {_UNITS[power]}" if power else f"{size} bytes"
-
-
-def _count_lines(data: bytes) -> int | None:
-    if b"\0" in data:
-        return None
-    with suppress(UnicodeDecodeError):
-        return data.decode().count("\n") + (not data.endswith(b"\n") and data != b"")
-    return None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from openskills_core import paths, search
+from openskills_core import opening, paths, search
 from openskills_core.errors import PathEscapeError, WorkspaceError
 from openskills_core.search import GrepMatch
 from openskills_core.workspace import Workspace
@@ -28,14 +28,14 @@ FILES = (
     "src/[odd].py",
     "tests/test_app.py",
 )
-OPENERS = {"openat2": paths._open_beneath, "walk": paths._open_by_walk}
+OPENERS = {"openat2": opening.open_beneath, "walk": opening.open_by_walk}
 
 
 @pytest.fixture(params=sorted(OPENERS), autouse=True)
 def opener(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Run each test through the kernel's resolver and through the walk that stands in for it."""
     name = str(request.param)
-    monkeypatch.setattr(paths, "_choose_opener", lambda: OPENERS[name])
+    monkeypatch.setattr(paths, "choose_opener", lambda: OPENERS[name])
     return name
 
 

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import ctypes
-import hashlib
 import os
 import stat
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import pytest
 
-from openskills_core import paths, search, workspace
+from openskills_core import fileinfo, opening, paths
 from openskills_core.errors import PathEscapeError, WorkspaceError
 from openskills_core.workspace import TextWindow, Workspace
 
@@ -23,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-OPENERS = {"openat2": paths._open_beneath, "walk": paths._open_by_walk}
+OPENERS = {"openat2": opening.open_beneath, "walk": opening.open_by_walk}
 CANARY = "outside-canary"
 
 
@@ -31,7 +29,7 @@ CANARY = "outside-canary"
 def opener(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Run each test through the kernel's resolver and through the walk that stands in for it."""
     name = str(request.param)
-    monkeypatch.setattr(paths, "_choose_opener", lambda: OPENERS[name])
+    monkeypatch.setattr(paths, "choose_opener", lambda: OPENERS[name])
     return name
 
 
@@ -214,7 +212,7 @@ def test_a_swap_race_never_reads_nor_writes_outside(ws: Workspace, outside: Path
         lambda: ws.write_text("dir/secret.txt", "inside"),
         lambda: seen.update(ws.list("dir")),
         lambda: ws.delete("dir/new", recursive=True),
-        lambda: seen.update(artifact.sha256 for artifact in ws.changes_since(ws.snapshot())),
+        lambda: seen.update(artifact.sha256 for artifact in ws.changes_since(ws.snapshot()).artifacts),
         lambda: ws.edit("dir/secret.txt", CANARY, "stolen"),
     ]
     refused, end = 0, time.monotonic() + 2
@@ -626,167 +624,4 @@ def test_info_on_directories_and_impossible_times(ws: Workspace) -> None:
     """The root has information too; a time beyond every calendar, which some file systems can hold, is left out."""
     assert (ws.info(".").kind, ws.info(".").mime_type, ws.info(".").lines) == ("directory", "", None)
     assert datetime.fromisoformat(ws.info(".").modified) <= datetime.now(UTC)
-    assert workspace._iso(1e18) == ""
-
-
-# --- changes
-
-Change = Literal["created", "modified", "deleted"]
-
-
-def changes(ws: Workspace, act: Callable[[], object]) -> list[tuple[str, Change, int]]:
-    """Return what changed while `act` ran."""
-    before = ws.snapshot()
-    act()
-    return [(artifact.path, artifact.change, artifact.size) for artifact in ws.changes_since(before)]
-
-
-def touch(ws: Workspace, *files: str) -> None:
-    """Make empty files as a script would."""
-    for name in files:
-        (ws.root / name).touch()
-
-
-def test_created_modified_and_deleted_files_are_artifacts(ws: Workspace) -> None:
-    """Sorted by path, with the sha256 of what is there now."""
-    for path in ("keep", "change", "gone", "dir/inner"):
-        ws.write_text(path, "1")
-    before = ws.snapshot()
-    ws.write_text("new/file", "hello")
-    (ws.root / "change").write_text("2")
-    ws.delete("gone")
-    ws.delete("dir", recursive=True)
-    found = ws.changes_since(before)
-    assert [(artifact.path, artifact.change, artifact.size) for artifact in found] == [
-        ("change", "modified", 1),
-        ("dir/inner", "deleted", 0),
-        ("gone", "deleted", 0),
-        ("new/file", "created", 5),
-    ]
-    assert found[3].sha256 == "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"
-    assert found[1].sha256 == found[2].sha256 == ""
-    assert ws.changes_since(ws.snapshot()) == ()
-
-
-def test_a_change_that_hides_its_time_is_seen(ws: Workspace) -> None:
-    """Same size and a modification time set back: the change time still tells."""
-    ws.write_text("f", "aaaa")
-    old = (ws.root / "f").stat()
-
-    def act() -> None:
-        (ws.root / "f").write_text("bbbb")
-        os.utime(ws.root / "f", ns=(old.st_atime_ns, old.st_mtime_ns))
-
-    assert changes(ws, act) == [("f", "modified", 4)]
-
-
-def test_a_moved_directory_is_deleted_here_and_created_there(ws: Workspace) -> None:
-    """Both paths are reported."""
-    ws.write_text("a/f", "1")
-    assert changes(ws, lambda: (ws.root / "a").rename(ws.root / "b")) == [("a/f", "deleted", 0), ("b/f", "created", 1)]
-
-
-@pytest.mark.timeout(20)
-def test_only_regular_files_are_artifacts(ws: Workspace, outside: Path) -> None:
-    """Pipes, links, devices and empty directories are none, and nothing blocks; a file that became a link is gone."""
-    ws.write_text("was", "1")
-
-    def act() -> None:
-        os.mkfifo(ws.root / "pipe")
-        (ws.root / "empty").mkdir()
-        (ws.root / "link").symlink_to(outside / "secret.txt")
-        (ws.root / "way").symlink_to(outside)
-        (ws.root / "was").unlink()
-        (ws.root / "was").symlink_to(outside / "secret.txt")
-
-    assert changes(ws, act) == [("was", "deleted", 0)]
-
-
-def test_at_most_a_thousand_artifacts_are_reported(ws: Workspace) -> None:
-    """The first by path."""
-    found = changes(ws, lambda: touch(ws, *(f"f{number:04}" for number in range(1_100))))
-    assert [path for path, _, _ in found] == [f"f{number:04}" for number in range(1_000)]
-
-
-def test_names_of_any_bytes_are_artifacts(ws: Workspace) -> None:
-    """A script names its files as it likes."""
-    found = changes(ws, lambda: touch(ws, "\udcff", "a\nb"))
-    assert [path for path, _, _ in found] == ["a\nb", "\udcff"]
-
-
-def test_a_missing_workspace_has_no_changes_to_tell(ws: Workspace) -> None:
-    """Comparing never raises."""
-    ws.write_text("f", "1")
-    before = ws.snapshot()
-    ws.delete("f")
-    ws.root.rmdir()
-    assert ws.snapshot().files == {}
-    assert ws.changes_since(before) == ()
-
-
-def test_a_file_that_cannot_be_read_any_more_has_no_hash(ws: Workspace, outside: Path) -> None:
-    """It vanished, or became a pipe or a link, after it was seen."""
-    os.mkfifo(ws.root / "pipe")
-    (ws.root / "link").symlink_to(outside / "secret.txt")
-    ws.write_text("target", "1")
-    (ws.root / "inner").symlink_to("target")
-    with paths.Root(ws.root) as root:
-        assert {search._digest(root, name, 5) for name in ("missing", "pipe", "link", "inner")} == {(5, "")}
-
-
-def test_a_growing_file_is_hashed_up_to_the_size_seen(ws: Workspace) -> None:
-    """Otherwise one that is appended to would never end; size and hash belong together."""
-    ws.write_text("f", "hello and more")
-    with paths.Root(ws.root) as root:
-        assert search._digest(root, "f", 5) == (5, hashlib.sha256(b"hello").hexdigest())
-        assert search._digest(root, "f", 99) == (14, hashlib.sha256(b"hello and more").hexdigest())
-
-
-def test_only_modified_files_are_told_when_a_snapshot_is_incomplete(ws: Workspace) -> None:
-    """A file that was not seen is neither new nor gone."""
-    ws.write_text("f", "1")
-    ws.write_text("g", "1")
-    before = ws.snapshot()
-    partial = search.Snapshot({path: before.files[path] for path in ("f",)} | {"h": (0, 0, 0, 0)}, complete=False)
-    ws.write_text("f", "2")
-    assert [(artifact.path, artifact.change) for artifact in ws.changes_since(partial)] == [("f", "modified")]
-
-
-def test_files_that_come_and_go_meanwhile_do_not_disturb(ws: Workspace) -> None:
-    """Snapshots and comparisons in a tree that another thread keeps changing never raise."""
-    stop = threading.Event()
-
-    def churn() -> None:
-        while not stop.is_set():
-            for number in range(20):
-                directory = ws.root / f"d{number}"
-                directory.mkdir()
-                (directory / "f").write_text("x")
-            for number in range(20):
-                with suppress(FileNotFoundError):
-                    (ws.root / f"d{number}" / "f").unlink()
-                (ws.root / f"d{number}").rmdir()
-
-    thread = threading.Thread(target=churn)
-    thread.start()
-    try:
-        end, found = time.monotonic() + 1, 0
-        while time.monotonic() < end:
-            found += len(ws.changes_since(ws.snapshot()))
-    finally:
-        stop.set()
-        thread.join()
-    assert found
-
-
-def test_a_snapshot_of_ten_thousand_files_is_fast(ws: Workspace) -> None:
-    """It opens no file; a second is many times what it takes."""
-    for directory in range(100):
-        (ws.root / f"d{directory}").mkdir()
-        for number in range(100):
-            (ws.root / f"d{directory}" / f"f{number}").touch()
-    start = time.perf_counter()
-    snapshot = ws.snapshot()
-    assert time.perf_counter() - start < 1
-    assert len(snapshot.files) == 10_000
-    assert snapshot.complete
+    assert fileinfo._iso(1e18) == ""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from openskills_core.errors import OpenSkillsError, PermissionDeniedError, SkillNotFoundError
 from openskills_core.tools.schema import parsed, validated
 from openskills_core.tools.spec import ToolCallError, ToolResult
-from openskills_core.tools.texts import cleaned, head
+from openskills_core.tools.texts import cleaned, encodable, head
 from openskills_core.tools.tool import Tool, Turn
 
 if TYPE_CHECKING:
@@ -44,7 +44,8 @@ def answer(offer: Offer, request: Request, memory: Memory | None) -> ToolResult:
         _log.exception("tool %s crashed", request.name)
         fault = f"{request.name} failed inside ({type(error).__name__}). The fault is the tool's, not the call's."
         result = _failed(fault, "internal")
-    return replace(result, text=cleaned(result.text))
+    data = None if result.data is None else {name: encodable(value) for name, value in result.data.items()}
+    return replace(result, text=cleaned(result.text), data=data)
 
 
 def problems(offer: Offer, name: str, arguments: object) -> str:

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from openskills_core.tools.spec import ToolResult
-from openskills_core.tools.texts import MAX_CHARACTERS, counted, head_and_tail
+from openskills_core.tools.texts import MAX_CHARACTERS, counted, head_and_tail, named
 
 if TYPE_CHECKING:
     from openskills_core.models import Artifact, ExecutionResult
@@ -63,7 +63,7 @@ def _files(artifacts: tuple[Artifact, ...]) -> list[str]:
 
 def _file(artifact: Artifact) -> str:
     size = "" if artifact.change == "deleted" else f" ({counted(artifact.size, 'byte')})"
-    return f"{artifact.change} {artifact.path}{size}"
+    return f"{artifact.change} {named(artifact.path)}{size}"
 
 
 def _as_data(result: ExecutionResult) -> dict[str, Any]:

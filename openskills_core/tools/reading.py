@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from openskills_core.tools.spec import ToolCallError, ToolResult
-from openskills_core.tools.texts import MAX_LINES, window
+from openskills_core.tools.texts import MAX_LINES, named, window
 
 OFFSET = {"type": "integer", "minimum": 1, "default": 1, "description": "First line to return, counted from 1."}
 LIMIT = {
@@ -24,7 +24,7 @@ def file_result(path: str, text: str, offset: int, limit: int) -> ToolResult:
     try:
         page = window(text, offset, limit)
     except ValueError as error:
-        raise ToolCallError(f"{path}: {error}.", code="invalid_arguments") from None
+        raise ToolCallError(f"{named(path)}: {error}.", code="invalid_arguments") from None
     data = {
         "path": path,
         "content": page.text,

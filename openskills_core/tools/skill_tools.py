@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from openskills_core.prompt import one_line
 from openskills_core.tools.reading import LIMIT, OFFSET, file_result
 from openskills_core.tools.spec import ToolAnnotations, ToolResult
-from openskills_core.tools.texts import MAX_ENTRIES, head, listing
+from openskills_core.tools.texts import MAX_ENTRIES, head, listing, named
 from openskills_core.tools.tool import Tool, Turn
 
 if TYPE_CHECKING:
@@ -34,9 +34,9 @@ def _content(active: ActivatedSkill) -> str:
         f'<skill_content name="{active.id}">',
         active.instructions.strip("\n"),
         "",
-        f"Skill directory: {active.skill_dir}",
+        f"Skill directory: {named(str(active.skill_dir))}",
         "Relative paths in these instructions are relative to that directory.",
-        *([f"Missing here: {', '.join(active.missing)}"] if active.missing else []),
+        *([f"Missing here: {', '.join(map(named, active.missing))}"] if active.missing else []),
         *_resources(active),
         "</skill_content>",
     ]
@@ -44,7 +44,7 @@ def _content(active: ActivatedSkill) -> str:
 
 
 def _resources(active: ActivatedSkill) -> list[str]:
-    names = [name for name in active.resources if name.isprintable()]
+    names = [named(name) for name in active.resources]
     if not names:
         return []
     left_out = len(names) - _MAX_RESOURCES
@@ -71,7 +71,7 @@ def _read_skill_file(turn: Turn, skill: str, path: str, *, offset: int, limit: i
 
 def _list_skill_files(turn: Turn, skill: str, path: str | None = None) -> ToolResult:
     files = turn.host.list_skill_files(skill, path or None, recursive=True)
-    text, cut = listing(files, MAX_ENTRIES, "name a folder in path to see fewer")
+    text, cut = listing([named(file) for file in files], MAX_ENTRIES, "name a folder in path to see fewer")
     return ToolResult(text or "[no files]", {"skill": skill, "files": files}, truncated=cut)
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
+import unicodedata
 from dataclasses import dataclass
+from typing import Any
 
 MAX_CHARACTERS = 100_000
 MAX_LINES = 2_000
@@ -15,11 +18,34 @@ _ESCAPES = re.compile(
 )
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _LONE_RETURN = re.compile(r"\r(?!\n)")
+# Joiners are invisible, but several scripts and emoji cannot be written without them.
+_JOINERS = "\u200c\u200d"
+_SURROGATES = re.compile("[\ud800-\udfff]")
+_UNSEEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
 
 
 def cleaned(text: str) -> str:
     """Return `text` without terminal escapes and control characters; a lone carriage return becomes a line end."""
     return _CONTROLS.sub("", _LONE_RETURN.sub("\n", _ESCAPES.sub("", text)))
+
+
+def named(name: str) -> str:
+    """Return a file's name or path for one line: as it is, or quoted with escapes when it holds what is not seen."""
+    return name if name.isprintable() or all(map(_is_seen, name)) else repr(name)
+
+
+def _is_seen(character: str) -> bool:
+    return character in _JOINERS or unicodedata.category(character) not in _UNSEEN
+
+
+def encodable(value: Any) -> Any:
+    """Return JSON data that UTF-8 can hold: half of a surrogate pair spelled out, None for what nests too deeply."""
+    try:
+        text = json.dumps(value, ensure_ascii=False)
+        spelled = _SURROGATES.sub(lambda half: f"\\\\u{ord(half[0]):x}", text)
+        return value if spelled == text else json.loads(spelled)
+    except RecursionError:
+        return None
 
 
 @dataclass(frozen=True, slots=True)

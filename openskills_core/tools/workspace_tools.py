@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from openskills_core.tools.reading import LIMIT, OFFSET, file_result
 from openskills_core.tools.spec import ToolAnnotations, ToolResult
-from openskills_core.tools.texts import MAX_ENTRIES, counted, listing
+from openskills_core.tools.texts import MAX_ENTRIES, counted, listing, named
 from openskills_core.tools.tool import Tool, Turn
 
 if TYPE_CHECKING:
@@ -24,23 +24,23 @@ def _read_file(turn: Turn, path: str, offset: int, limit: int) -> ToolResult:
 
 def _write_file(turn: Turn, path: str, content: str) -> ToolResult:
     size = turn.host.workspace.write_text(path, content)
-    return ToolResult(f"Wrote {path} ({counted(size, 'byte')}).", {"path": path, "size": size})
+    return ToolResult(f"Wrote {named(path)} ({counted(size, 'byte')}).", {"path": path, "size": size})
 
 
 def _edit_file(turn: Turn, path: str, old_string: str, new_string: str, *, replace_all: bool) -> ToolResult:
     places = turn.host.workspace.edit(path, old_string, new_string, replace_all)
-    return ToolResult(f"Changed {counted(places, 'place')} in {path}.", {"path": path, "replacements": places})
+    return ToolResult(f"Changed {counted(places, 'place')} in {named(path)}.", {"path": path, "replacements": places})
 
 
 def _list_files(turn: Turn, path: str) -> ToolResult:
     entries = turn.host.workspace.list(path)
-    text, cut = listing(entries, MAX_ENTRIES, "list a folder beneath it, or search by name")
+    text, cut = listing([named(entry) for entry in entries], MAX_ENTRIES, "list a folder beneath it, or search by name")
     return ToolResult(text or "[the folder is empty]", {"path": path, "entries": entries}, truncated=cut)
 
 
 def _glob(turn: Turn, pattern: str, path: str) -> ToolResult:
     files = turn.host.workspace.glob(pattern, path)
-    text, cut = listing(files, MAX_ENTRIES, "narrow the pattern or the path")
+    text, cut = listing([named(file) for file in files], MAX_ENTRIES, "narrow the pattern or the path")
     return ToolResult(text or "[no file matches]", {"pattern": pattern, "files": files}, truncated=cut)
 
 
@@ -68,10 +68,12 @@ def _grep(
 
 def _shown(match: GrepMatch) -> str:
     """One match as grep prints it: `:` marks the line that matches, `-` the lines around it."""
-    first = match.line - len(match.before)
-    before = [f"{match.path}-{first + place}- {line}" for place, line in enumerate(match.before)]
-    after = [f"{match.path}-{match.line + 1 + place}- {line}" for place, line in enumerate(match.after)]
-    return "\n".join([*before, f"{match.path}:{match.line}: {match.text}", *after])
+    path, first = named(match.path), match.line - len(match.before)
+    before = [f"{path}-{first + place}- {line}" for place, line in enumerate(match.before)]
+    after = [f"{path}-{match.line + 1 + place}- {line}" for place, line in enumerate(match.after)]
+    lines = [*before, f"{path}:{match.line}: {match.text}", *after]
+    # A carriage return would be shown as the end of a line, and what follows it as a match of its own.
+    return "\n".join(line.replace("\r", " ") for line in lines)
 
 
 def _file_info(turn: Turn, path: str) -> ToolResult:
@@ -81,7 +83,7 @@ def _file_info(turn: Turn, path: str) -> ToolResult:
         facts += [counted(info.size, "byte"), info.mime_type]
     if info.lines is not None:
         facts.append(counted(info.lines, "line"))
-    return ToolResult(f"{info.path}: {', '.join(facts)}", asdict(info))
+    return ToolResult(f"{named(info.path)}: {', '.join(facts)}", asdict(info))
 
 
 WORKSPACE_TOOLS = (

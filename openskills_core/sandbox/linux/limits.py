@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import resource
+import stat
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from openskills_core.errors import SandboxUnavailableError
-from openskills_core.models import MIB, Limits
+from openskills_core.models import MIB
+from openskills_core.sandbox.linux.argv import PRIVATE_TMP
+from openskills_core.sandbox.linux.etc import HOME
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from openskills_core.models import Job, Limits
 
 # Address space is no memory: interpreters reserve gigabytes and touch little. This bound only stops absurd mappings.
 _MIN_ADDRESS_SPACE = 8 * 1024 * MIB
@@ -21,6 +28,8 @@ _TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _WORKSPACE_EVERY_S = 0.5
 _WORKSPACE_MAX_FILES = 100_000
+_MEMORY_SYSTEMS = (PRIVATE_TMP, HOME, "/dev/shm")  # noqa: S108 - the ones inside the sandbox
+_INODE = 1024
 
 
 def apply_rlimits(pid: int, limits: Limits) -> None:
@@ -43,6 +52,9 @@ def apply_rlimits(pid: int, limits: Limits) -> None:
         resource.RLIMIT_MEMLOCK: 0,
         resource.RLIMIT_MSGQUEUE: 0,
     }
+    if limits.cpu_ms is not None:
+        # Per process, for those that leave no trace in their parent's times; the watch adds up the others.
+        wanted[resource.RLIMIT_CPU] = limits.cpu_ms // 1000 + 1
     try:
         for kind, value in wanted.items():
             _, hard = resource.prlimit(pid, kind)
@@ -58,8 +70,22 @@ class Watch:
 
     root_pid: int
     limits: Limits
-    workspace: Path | None
+    workspaces: tuple[Path, ...]
+    memory_systems: tuple[int, ...]
     _workspace_due: float = field(default_factory=lambda: time.monotonic() + _WORKSPACE_EVERY_S)
+
+    @classmethod
+    @contextlib.contextmanager
+    def of(cls, root_pid: int, job: Job) -> Iterator[Watch]:
+        """Yield the watch of a held process; what it keeps open for that is closed afterwards."""
+        written = tuple(mount.path for mount in job.mounts if mount.mode == "write")
+        with contextlib.ExitStack() as opened:
+            systems = []
+            for folder in _MEMORY_SYSTEMS:
+                with contextlib.suppress(FileNotFoundError):
+                    systems.append(os.open(f"/proc/{root_pid}/root{folder}", os.O_PATH | os.O_CLOEXEC))
+                    opened.callback(os.close, systems[-1])
+            yield cls(root_pid, job.limits, written, tuple(systems))
 
     def overuse(self) -> str:
         """Return the limit that the tree has reached, such as "limit:memory", or ""."""
@@ -68,20 +94,22 @@ class Watch:
             return "limit:cpu"
         if self._memory_reached(pids):
             return "limit:memory"
-        if self._workspace_reached():
+        if self._workspace_reached(pids):
             return "limit:workspace"
         return ""
 
     def _memory_reached(self, pids: list[int]) -> bool:
-        bound = self.limits.memory_mb * MIB
+        # Files in memory are memory, and so is what the kernel keeps for each of them, however empty.
+        bound = self.limits.memory_mb * MIB - sum(map(_held_in_memory, self.memory_systems))
         # Resident sizes count shared pages once per process; the exact sum is only worth its cost near the bound.
         return sum(map(_resident, pids)) > bound and sum(map(_proportional, pids)) > bound
 
-    def _workspace_reached(self) -> bool:
-        if self.workspace is None or time.monotonic() < self._workspace_due:
+    def _workspace_reached(self, pids: list[int]) -> bool:
+        if time.monotonic() < self._workspace_due:
             return False
         started = time.monotonic()
-        reached = _exceeds(self.workspace, self.limits.workspace_mb * MIB)
+        bound = self.limits.workspace_mb * MIB - sum(map(_unlinked, pids))
+        reached = any(_exceeds(workspace, bound) for workspace in self.workspaces)
         # A large tree is looked at less often, so that watching costs at most a tenth of one core.
         self._workspace_due = time.monotonic() + max(_WORKSPACE_EVERY_S, 10 * (time.monotonic() - started))
         return reached
@@ -128,8 +156,25 @@ def _proportional(pid: int) -> int:
     return kilobytes * 1024 if kilobytes else _resident(pid)
 
 
+def _held_in_memory(system: int) -> int:
+    status = os.fstatvfs(system)
+    return (status.f_blocks - status.f_bfree) * status.f_frsize + (status.f_files - status.f_ffree) * _INODE
+
+
+def _unlinked(pid: int) -> int:
+    """Return the bytes on disk of files that a process keeps open though they have no name any more."""
+    total = 0
+    with contextlib.suppress(OSError):
+        for name in os.listdir(f"/proc/{pid}/fd"):
+            with contextlib.suppress(OSError):
+                status = os.stat(f"/proc/{pid}/fd/{name}")
+                if stat.S_ISREG(status.st_mode) and status.st_nlink == 0:
+                    total += status.st_blocks * 512
+    return total
+
+
 def _exceeds(folder: Path, bound: int) -> bool:
-    """Whether the files beneath `folder` take more than `bound` bytes on disk, or are absurdly many."""
+    """Whether the files beneath `folder` take more than `bound` bytes on disk, are absurdly many, or hide."""
     total = files = 0
     pending = [os.fspath(folder)]
     while pending:
@@ -140,8 +185,17 @@ def _exceeds(folder: Path, bound: int) -> bool:
                     total += entry.stat(follow_symlinks=False).st_blocks * 512
                     if entry.is_dir(follow_symlinks=False):
                         pending.append(entry.path)
-        except OSError:
-            continue
+        except OSError as error:
+            # A path too long to look at, and a directory made unreadable by the only user who could have.
+            if error.errno == errno.ENAMETOOLONG or (error.errno == errno.EACCES and _is_ours(error.filename)):
+                return True
         if total > bound or files > _WORKSPACE_MAX_FILES:
             return True
     return False
+
+
+def _is_ours(path: str) -> bool:
+    try:
+        return os.lstat(path).st_uid == os.geteuid()
+    except OSError:
+        return False

@@ -33,6 +33,19 @@ _AF_UNIX, _AF_INET, _AF_INET6 = 1, 2, 10
 # TIOCSTI and TIOCLINUX type into a terminal, TIOCSETD loads line disciplines.
 _TERMINAL_COMMANDS = (0x5412, 0x541C, 0x5423)
 _PERSONALITIES = (0x0, 0x8, 0x20000, 0x20008, 0xFFFF_FFFF)
+_SET_ID = 0o6000
+_MAKES_A_FILE = 0x40_0000 | 0x40  # __O_TMPFILE, O_CREAT
+_MODE_AT = {
+    "chmod": 1,
+    "fchmod": 1,
+    "fchmodat": 2,
+    "fchmodat2": 2,
+    "creat": 1,
+    "mknod": 1,
+    "mknodat": 2,
+    "open": 2,
+    "openat": 3,
+}
 _FILE_TYPE_MASK, _FIFO, _REGULAR, _SOCKET = 0xF000, 0x1000, 0x8000, 0xC000
 
 
@@ -140,11 +153,24 @@ def _by_argument(rule: str, name: str) -> list[bytes]:
     if rule == "family":
         families = (_AF_UNIX,) if name == "socketpair" else (_AF_UNIX, _AF_INET, _AF_INET6)
         return [_argument(0), *_listed(families, listed=_ALLOW, other=_REFUSE)]
-    return [
-        _argument(1 if name == "mknod" else 2),
-        _instruction(_AND, _FILE_TYPE_MASK),
-        *_listed((0, _FIFO, _REGULAR, _SOCKET), listed=_ALLOW, other=_REFUSE),
-    ]
+    return _by_mode(rule, _MODE_AT[name])
+
+
+def _by_mode(rule: str, at: int) -> list[bytes]:
+    """Return tests of a file mode, the argument at position `at`.
+
+    A set-user-id program left in the workspace would be one of the host's user, or of root, for everybody outside.
+    """
+    no_set_id = [_argument(at), _instruction(_JUMP_ANY_BIT, _SET_ID, if_false=1), _instruction(_RETURN, _REFUSE)]
+    if rule == "create":
+        # The flags stand before the mode, which means nothing unless a file is made.
+        is_made = _instruction(_JUMP_ANY_BIT, _MAKES_A_FILE, if_true=1)
+        allowed = _instruction(_RETURN, _ALLOW)
+        return [_argument(at - 1), is_made, allowed, *no_set_id, allowed]
+    if rule == "setid":
+        return [*no_set_id, _instruction(_RETURN, _ALLOW)]
+    kinds = _listed((0, _FIFO, _REGULAR, _SOCKET), listed=_ALLOW, other=_REFUSE)
+    return [*no_set_id, _instruction(_AND, _FILE_TYPE_MASK), *kinds]
 
 
 def _argument(index: int) -> bytes:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import fcntl
 import json
 import os
@@ -23,6 +24,10 @@ import stat
 import struct
 import sys
 from array import array
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 # Targets of the descriptors handed to a child. Received descriptors must never lie here, so the slots are kept busy.
 CHILD_FDS = (0, 1, 2, 3, 4, 5)
@@ -58,11 +63,14 @@ class Kernel:
             raise OSError(number, f"{name}: {os.strerror(number)}")
         return result
 
-    def idmapped_copy(self, source: str, user_namespace: int, target: str) -> None:
-        """Mount `source` at `target`, its owners shifted as the user namespace maps them. See mount_setattr(2)."""
+    def idmapped_copy(self, source: int, user_namespace: int, target: str) -> None:
+        """Mount what the descriptor `source` names at `target`, owners shifted as the user namespace maps them.
+
+        See mount_setattr(2).
+        """
         long, size = ctypes.c_long, ctypes.c_size_t
-        flags = ctypes.c_uint(_OPEN_TREE_CLONE | _OPEN_TREE_CLOEXEC)
-        tree = self.call("syscall", long(_SYS_OPEN_TREE), _AT_FDCWD, os.fsencode(source), flags)
+        flags = ctypes.c_uint(_OPEN_TREE_CLONE | _OPEN_TREE_CLOEXEC | _AT_EMPTY_PATH)
+        tree = self.call("syscall", long(_SYS_OPEN_TREE), source, b"", flags)
         try:
             attributes = struct.pack("QQQQ", _MOUNT_ATTR_IDMAP, 0, 0, user_namespace)
             self.call("syscall", long(_SYS_MOUNT_SETATTR), tree, b"", _AT_EMPTY_PATH, attributes, size(len(attributes)))
@@ -70,6 +78,21 @@ class Kernel:
             self.call("syscall", long(_SYS_MOVE_MOUNT), *move)
         finally:
             os.close(tree)
+
+
+@contextlib.contextmanager
+def _without_links(path: str) -> Iterator[int]:
+    """Open an absolute path none of whose components is a symbolic link, which a script may have put there."""
+    fd = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        for name in path.strip("/").split("/"):
+            parent, fd = fd, os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=fd)
+            os.close(parent)
+            if stat.S_ISLNK(os.fstat(fd).st_mode):
+                raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+        yield fd
+    finally:
+        os.close(fd)
 
 
 class IdMaps:
@@ -93,11 +116,15 @@ class IdMaps:
 
     def view(self, source: str, run_id: int) -> str:
         """Return a path that shows `source` with its owner's files belonging to `run_id`."""
-        status = os.stat(source)
+        with _without_links(source) as fd:
+            return self._view(fd, source, run_id)
+
+    def _view(self, fd: int, source: str, run_id: int) -> str:
+        status = os.fstat(fd)
         key = (source, status.st_dev, status.st_ino, status.st_uid, status.st_gid, run_id)
         if key not in self._views:
             self._make_room()
-            self._views[key] = self._mounted(source, status, run_id)
+            self._views[key] = self._mounted(fd, status, run_id)
         # Moved to the end: the first one is always the one that was not used for longest.
         self._views[key] = self._views.pop(key)
         return self._views[key]
@@ -110,7 +137,7 @@ class IdMaps:
         while len(self._views) >= _MOST_VIEWS:
             self._drop(self._views.pop(next(iter(self._views))))
 
-    def _mounted(self, source: str, status: os.stat_result, run_id: int) -> str:
+    def _mounted(self, source: int, status: os.stat_result, run_id: int) -> str:
         self._count += 1
         target = os.path.join(self._base, str(self._count))
         if stat.S_ISDIR(status.st_mode):

@@ -2,54 +2,94 @@
 
 from __future__ import annotations
 
+import os
 import random
 import threading
 from pathlib import Path
 
-from openskills_core.errors import LimitExceededError
+from openskills_core.errors import LimitExceededError, SandboxUnavailableError
 
 # systemd's registry of user ids leaves 1879048192 to 2147483647 to nobody.
 _BASE = 1_900_000_000
 _BLOCKS = 100_000
 _BLOCK_SIZE = 256
+_NOBODY = 65534
 
 
 class RunUsers:
     """A block of ids of this host process, one per concurrent run. Thread-safe.
 
-    Two runs with one id could count against each other's process limit, so a process takes a block at random.
+    Two runs with one id could count against each other's process limit, so a process takes a block at random, and so
+    does a process that was forked off since.
     """
 
     def __init__(self) -> None:
-        self.ids = _block()
-        self._free = list(reversed(self.ids))
-        self._lock = threading.Lock()
+        self._renewing = threading.Lock()
+        self._mine = _Block()
+
+    @property
+    def ids(self) -> range:
+        """All ids of this process; empty where root has no other user's ids to give."""
+        return self._block().ids
 
     def take(self) -> int:
         """Return an id that no other run of this process has.
 
         Raises:
+            SandboxUnavailableError: there are none.
             LimitExceededError: all of them are in use.
         """
+        return self._block().take()
+
+    def give_back(self, run_id: int) -> None:
+        """Return an id whose last process is dead."""
+        self._block().give_back(run_id)
+
+    def _block(self) -> _Block:
+        # No lock on the usual way: one that a thread holds during a fork is held for ever in the child.
+        if self._mine.owner != os.getpid():
+            with self._renewing:
+                if self._mine.owner != os.getpid():
+                    self._mine = _Block()
+        return self._mine
+
+
+class _Block:
+    """The ids of one process, and which of them are free."""
+
+    def __init__(self) -> None:
+        self.owner = os.getpid()
+        self.ids = _ids()
+        self._free = list(reversed(self.ids))
+        self._lock = threading.Lock()
+
+    def take(self) -> int:
+        if not self.ids:
+            raise SandboxUnavailableError(
+                "root here has no other user ids to give to scripts, which must not run as root: run as an ordinary "
+                "user, or give this container a range of ids (in /etc/subuid and /etc/subgid)",
+                culprit="/proc/self/uid_map",
+            )
         with self._lock:
             if not self._free:
                 raise LimitExceededError(f"{len(self.ids)} scripts run at once already; wait for one to end")
             return self._free.pop()
 
     def give_back(self, run_id: int) -> None:
-        """Return an id whose last process is dead."""
-        with self._lock:
-            self._free.append(run_id)
+        # An id that was taken before a fork belongs to the other process.
+        if run_id in self.ids:
+            with self._lock:
+                self._free.append(run_id)
 
 
-def _block() -> range:
+def _ids() -> range:
     highest = _highest_mapped_id()
     # No secret depends on the choice; it only spreads hosts apart.
     start = _BASE + random.randrange(_BLOCKS) * _BLOCK_SIZE  # noqa: S311 - not for cryptography
     if start + _BLOCK_SIZE <= highest:
         return range(start, start + _BLOCK_SIZE)
     # Root inside a container with few ids: the topmost ones, nobody (65534) left out.
-    top = highest - 2
+    top = min(highest - 2, _NOBODY)
     return range(max(top - min(_BLOCK_SIZE, highest // 4), 1), top)
 
 
