@@ -143,8 +143,8 @@ class _Launch:
         self._started = time.monotonic()
         self._mounts = mounts_of(job)
         refuse_if_writable(layout.bwrap, self._mounts)
-        self._chosen = identities(self._mounts)
         self._init = -1
+        self._killed = False
 
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as child_ends:
@@ -165,6 +165,7 @@ class _Launch:
         return self
 
     def __exit__(self, *_exception: object) -> None:
+        self._find_first_process()
         self._kill()
         self._close()
 
@@ -197,6 +198,7 @@ class _Launch:
             argv=line.argv,
             env={**self._job.env, "HOME": HOME, "TMPDIR": "/tmp"},  # noqa: S108 - inside the sandbox
             fds=fds,
+            kept=self._block,
             run_id=self._layout.run_id,
             view_at=line.view_at,
         )
@@ -204,16 +206,22 @@ class _Launch:
 
     def _hold(self) -> None:
         """Wait for the first process, which bubblewrap holds, and see to it that it is as it was asked for."""
-        while not self._status.child_pid and not self._status.closed:
-            self._status.read()
-        if not self._status.closed:
-            with contextlib.suppress(ProcessLookupError):
-                self._init = os.pidfd_open(self._status.child_pid)
-                apply_rlimits(self._status.child_pid, self._job.limits)
-                check_mounts(self._status.child_pid, self._mounts, self._chosen, ended=self._status.has_ended)
+        chosen = identities(self._mounts)
+        self._find_first_process()
+        if self._init >= 0:
+            apply_rlimits(self._status.child_pid, self._job.limits)
+            check_mounts(self._status.child_pid, self._mounts, chosen, ended=self._status.has_ended)
         if self._status.closed or self._init < 0:
             self._pump.drain()
             raise unavailable(self._status.error or self._said())
+
+    def _find_first_process(self) -> None:
+        """Get hold of the first process inside, unless bubblewrap ended before there was one, or it is dead already."""
+        while not self._status.child_pid and not self._status.closed:
+            self._status.read()
+        if self._init < 0 and not self._killed and not self._status.closed:
+            with contextlib.suppress(ProcessLookupError):
+                self._init = os.pidfd_open(self._status.child_pid)
 
     def _release(self) -> None:
         try:
@@ -233,7 +241,7 @@ class _Launch:
             signal.pidfd_send_signal(self._init, signal.SIGKILL)
         _readable(self._init, _DEATH_S)
         os.close(self._init)
-        self._init = -1
+        self._init, self._killed = -1, True
 
     def _close(self) -> None:
         self._pump.drain()

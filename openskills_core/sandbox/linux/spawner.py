@@ -29,11 +29,15 @@ _MAIN = Path(__file__).with_name("spawner_main.py")
 
 @dataclass(frozen=True, slots=True)
 class SpawnRequest:
-    """A program to start. `fds` become 0, 1, 2 … in the child; `view_at` are argv positions to id-map to `run_id`."""
+    """A program to start. `fds` become 0, 1, 2 … in the child; `view_at` are argv positions to id-map to `run_id`.
+
+    `kept` is a descriptor that stays open until the program has ended, whatever becomes of the host.
+    """
 
     argv: Sequence[str]
     env: Mapping[str, str]
     fds: Sequence[int]
+    kept: int
     run_id: int = 0
     view_at: Sequence[int] = ()
 
@@ -66,7 +70,7 @@ class Spawner:
             "view_at": list(request.view_at),
         }
         with self._lock:
-            self._running().send(message, request.fds)
+            self._running().send(message, (*request.fds, request.kept))
 
     def close(self) -> None:
         """End the helper process and with it every sandbox it started."""

@@ -201,6 +201,7 @@ class Spawner:
         self._scratch = scratch
         self._kernel = Kernel()
         self._idmaps: IdMaps | None = None
+        self._kept: dict[int, int] = {}
 
     def serve(self) -> None:
         """Start what is asked for and reap children until the host goes away."""
@@ -220,19 +221,23 @@ class Spawner:
 
     def _reap(self) -> None:
         with contextlib.suppress(ChildProcessError):
-            while os.waitpid(-1, os.WNOHANG)[0]:
-                pass
+            while pid := os.waitpid(-1, os.WNOHANG)[0]:
+                if pid in self._kept:
+                    os.close(self._kept.pop(pid))
 
     def _serve_one(self) -> bool:
         header, fds = self._receive()
         if not header:
             return False
         request = json.loads(self._read(_HEADER.unpack(header)[0]))
+        *fds, kept = fds
         try:
-            self._spawn(request, fds)
+            # While this copy is open the end of the host does not look to a held sandbox like its release.
+            self._kept[self._spawn(request, fds)] = kept
         except (OSError, ValueError) as error:  # ValueError: a word that no program can be given
             problem = {"error": str(getattr(error, "strerror", None) or error)}
             os.write(fds[_STATUS], json.dumps(problem).encode() + b"\n")
+            os.close(kept)
         finally:
             for fd in fds:
                 os.close(fd)
@@ -241,7 +246,7 @@ class Spawner:
     def _receive(self) -> tuple[bytes, list[int]]:
         # Not socket.recv_fds, which drops its flags: without this one every child would inherit the descriptors of
         # every run, its own control pipes among them.
-        room = socket.CMSG_SPACE(len(CHILD_FDS) * array("i").itemsize)
+        room = socket.CMSG_SPACE((len(CHILD_FDS) + 1) * array("i").itemsize)
         header, control, _, _ = self._connection.recvmsg(_HEADER.size, room, socket.MSG_CMSG_CLOEXEC)
         fds = array("i")
         for level, kind, data in control:
@@ -258,10 +263,10 @@ class Spawner:
             chunks += chunk
         return bytes(chunks)
 
-    def _spawn(self, request: dict[str, object], fds: list[int]) -> None:
+    def _spawn(self, request: dict[str, object], fds: list[int]) -> int:
         argv = self._with_views(request)
         actions = [(os.POSIX_SPAWN_DUP2, fd, target) for fd, target in zip(fds, CHILD_FDS, strict=True)]
-        os.posix_spawn(
+        return os.posix_spawn(
             argv[0],
             argv,
             request["env"],  # type: ignore[arg-type]  # our own host wrote it
