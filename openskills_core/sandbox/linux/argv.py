@@ -26,12 +26,8 @@ PRIVATE_TMP = "/tmp"  # noqa: S108 - the one inside the sandbox
 _TMP_MB, _SHM_MB, _HOME_MB = 256, 64, 64
 _OWN = ("/proc", "/dev", "/sys", "/run", "/boot", "/etc")
 _NAMESPACES = (
-    *("--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"),
+    *("--unshare-user", "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"),
     *("--hostname", "sandbox", "--new-session", "--die-with-parent", "--cap-drop", "ALL"),
-)
-# What it takes to enter a private workspace and for setpriv to become the throw-away user, who keeps none of them.
-_ROOT_CAPABILITIES = tuple(
-    word for name in ("CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP", "CAP_DAC_READ_SEARCH") for word in ("--cap-add", name)
 )
 
 
@@ -42,7 +38,6 @@ class Layout:
     bwrap: Path
     etc: Path
     run_id: int = 0
-    setpriv: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +54,7 @@ def command_line(job: Job, layout: Layout) -> CommandLine:
     Raises:
         SandboxUnavailableError: the job wants a mount that would open the host, such as `/` or a home directory.
     """
-    argv = [str(layout.bwrap), *_NAMESPACES, *(_ROOT_CAPABILITIES if layout.run_id else ("--unshare-user",))]
-    argv += _same_for_all(layout.etc)
+    argv = [str(layout.bwrap), *_NAMESPACES, *_same_for_all(layout.etc)]
     view_at = []
     for mount in mounts_of(job):
         argv += _parents(mount.path)
@@ -69,7 +63,7 @@ def command_line(job: Job, layout: Layout) -> CommandLine:
         argv += _bind(mount)
     argv += ["--remount-ro", "/", "--chdir", str(job.cwd)]
     argv += ["--json-status-fd", str(STATUS_FD), "--block-fd", str(BLOCK_FD), "--seccomp", str(SECCOMP_FD), "--"]
-    return CommandLine([*argv, *_drop_root(layout), *job.argv], view_at)
+    return CommandLine([*argv, *job.argv], view_at)
 
 
 @functools.lru_cache(maxsize=8)
@@ -154,10 +148,3 @@ def _bind(mount: Mount) -> tuple[str, ...]:
     if mount.mode == "link":
         return ("--symlink", str(mount.path.readlink()), path)
     return ("--bind" if mount.mode == "write" else "--ro-bind", str(mount.origin), path)
-
-
-def _drop_root(layout: Layout) -> Iterator[str]:
-    if layout.run_id:
-        run_id = str(layout.run_id)
-        yield from (str(layout.setpriv), "--reuid", run_id, "--regid", run_id, "--clear-groups")
-        yield from ("--inh-caps=-all", "--bounding-set=-all", "--")

@@ -18,8 +18,8 @@ from openskills_core.models import Ended, Job, SandboxInfo, SandboxReport
 from openskills_core.sandbox.ending import Ending, ended
 from openskills_core.sandbox.linux.argv import Layout, command_line, mounts_of
 from openskills_core.sandbox.linux.etc import HOME, make_etc
-from openskills_core.sandbox.linux.find import find_bwrap, find_setpriv, refuse_if_writable, unavailable
-from openskills_core.sandbox.linux.limits import Watch, apply_rlimits
+from openskills_core.sandbox.linux.find import find_bwrap, refuse_if_writable, unavailable
+from openskills_core.sandbox.linux.limits import Watch, rlimits
 from openskills_core.sandbox.linux.mounts import check_mounts, identities
 from openskills_core.sandbox.linux.report import report
 from openskills_core.sandbox.linux.seccomp import filter_program
@@ -81,13 +81,12 @@ class BubblewrapSandbox:
             self._users.give_back(run_id)
 
     def _layout(self, run_id: int) -> Layout:
-        bwrap, setpriv = self._programs
-        return Layout(bwrap=bwrap, etc=self._etc_folder(), run_id=run_id, setpriv=setpriv)
+        return Layout(bwrap=self._bwrap, etc=self._etc_folder(), run_id=run_id)
 
     @functools.cached_property
-    def _programs(self) -> tuple[Path, Path | None]:
-        """The bubblewrap to use, and setpriv where a root host needs it; looked for once."""
-        return find_bwrap(), find_setpriv() if self._users else None
+    def _bwrap(self) -> Path:
+        """The bubblewrap to use, looked for once."""
+        return find_bwrap()
 
     def _etc_folder(self) -> Path:
         with self._lock:
@@ -123,7 +122,7 @@ class _Status:
     def done(self) -> bool:
         """Take what there is to read; whether that was the end."""
         self.read()
-        return self.closed or self.exit_code is not None
+        return self.closed or self.exit_code is not None or bool(self.error)
 
     def has_ended(self) -> bool:
         """Whether bubblewrap has given up; does not wait."""
@@ -143,6 +142,7 @@ class _Launch:
         self._started = time.monotonic()
         self._mounts = mounts_of(job)
         refuse_if_writable(layout.bwrap, self._mounts)
+        self._run = spawner.next_run()
         self._init = -1
         self._killed = False
 
@@ -183,10 +183,12 @@ class _Launch:
             overuse=watch.overuse,
             cancel=cancel,
         )
-        self._release()
+        self._spawner.release(self._run, self._status.child_pid, rlimits(self._job.limits))
         why = self._pump.run(controls)
         self._kill()
         self._pump.drain()
+        if self._status.error:
+            raise unavailable(self._status.error)
         # From here on something of the job may have run, so whatever happened is told as its end.
         why = why or ("sandbox:lost" if self._status.exit_code is None else "")
         ending = Ending(why=why, exit_code=self._status.exit_code, started=self._started, sandbox=_INFO)
@@ -195,10 +197,11 @@ class _Launch:
     def _spawn(self, fds: tuple[int, ...]) -> None:
         line = command_line(self._job, self._layout)
         request = SpawnRequest(
+            run=self._run,
             argv=line.argv,
             env={**self._job.env, "HOME": HOME, "TMPDIR": "/tmp"},  # noqa: S108 - inside the sandbox
             fds=fds,
-            kept=self._block,
+            block=self._block,
             run_id=self._layout.run_id,
             view_at=line.view_at,
         )
@@ -209,7 +212,6 @@ class _Launch:
         chosen = identities(self._mounts)
         self._find_first_process()
         if self._init >= 0:
-            apply_rlimits(self._status.child_pid, self._job.limits)
             check_mounts(self._status.child_pid, self._mounts, chosen, ended=self._status.has_ended)
         if self._status.closed or self._init < 0:
             self._pump.drain()
@@ -222,13 +224,6 @@ class _Launch:
         if self._init < 0 and not self._killed and not self._status.closed:
             with contextlib.suppress(ProcessLookupError):
                 self._init = os.pidfd_open(self._status.child_pid)
-
-    def _release(self) -> None:
-        try:
-            os.write(self._block, b"x")
-        except BrokenPipeError:
-            self._pump.drain()
-            raise unavailable(self._said()) from None
 
     def _said(self) -> str:
         return self._pump.stderr.value().decode(errors="replace")

@@ -76,21 +76,6 @@ def refuse_if_writable(program: Path, mounts: Iterable[Mount]) -> None:
         )
 
 
-def find_setpriv() -> Path:
-    """Return util-linux's setpriv, by which a root host becomes a throw-away user inside.
-
-    Raises:
-        SandboxUnavailableError: it is not installed.
-    """
-    for candidate in (Path("/usr/bin/setpriv"), Path("/bin/setpriv")):
-        if candidate.is_file():
-            return candidate
-    raise SandboxUnavailableError(
-        "running as root needs setpriv, to become another user inside: install util-linux, or run as an ordinary user",
-        culprit="setpriv",
-    )
-
-
 def unavailable(message: str) -> SandboxUnavailableError:
     """Return the error for what bubblewrap or the kernel said, with the fix where the message is a known one."""
     text = message.strip().removeprefix("bwrap: ") or "it ended without a word"

@@ -11,7 +11,6 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from openskills_core.errors import SandboxUnavailableError
 from openskills_core.models import MIB
 from openskills_core.sandbox.linux.argv import PRIVATE_TMP
 from openskills_core.sandbox.linux.etc import HOME
@@ -32,18 +31,15 @@ _MEMORY_SYSTEMS = (PRIVATE_TMP, HOME, "/dev/shm")  # noqa: S108 - the ones insid
 _INODE = 1024
 
 
-def apply_rlimits(pid: int, limits: Limits) -> None:
-    """Set the rlimits of a held process; everything it starts inherits them.
+def rlimits(limits: Limits) -> dict[int, int]:
+    """Return the rlimits of a sandbox's first process; everything it starts inherits them.
 
-    The process count is per user, and the sandbox's user is its own: the throw-away id of this run, or, without
-    root, one counted per user namespace (Linux 5.14). One is added there for the sandbox's own first process.
-
-    Raises:
-        SandboxUnavailableError: the process is gone or not ours to limit.
+    The process count is per user and user namespace (Linux 5.14), and the sandbox has one of its own. One is added
+    for the sandbox's own first process.
     """
     memory = limits.memory_mb * MIB
     wanted = {
-        resource.RLIMIT_NPROC: limits.processes + (os.geteuid() != 0),
+        resource.RLIMIT_NPROC: limits.processes + 1,
         resource.RLIMIT_DATA: memory,
         resource.RLIMIT_AS: max(8 * memory, _MIN_ADDRESS_SPACE),
         resource.RLIMIT_FSIZE: limits.file_mb * MIB,
@@ -55,13 +51,7 @@ def apply_rlimits(pid: int, limits: Limits) -> None:
     if limits.cpu_ms is not None:
         # Per process, for those that leave no trace in their parent's times; the watch adds up the others.
         wanted[resource.RLIMIT_CPU] = limits.cpu_ms // 1000 + 1
-    try:
-        for kind, value in wanted.items():
-            _, hard = resource.prlimit(pid, kind)
-            bound = value if hard == resource.RLIM_INFINITY else min(value, hard)
-            resource.prlimit(pid, kind, (bound, bound))
-    except OSError as error:
-        raise SandboxUnavailableError(f"the limits could not be set on the sandbox: {error}") from error
+    return wanted
 
 
 @dataclass(slots=True)

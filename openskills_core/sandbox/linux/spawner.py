@@ -5,6 +5,7 @@ No fork happens in the host: threads, open descriptors and secrets of a web serv
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import socket
@@ -31,13 +32,14 @@ _MAIN = Path(__file__).with_name("spawner_main.py")
 class SpawnRequest:
     """A program to start. `fds` become 0, 1, 2 … in the child; `view_at` are argv positions to id-map to `run_id`.
 
-    `kept` is a descriptor that stays open until the program has ended, whatever becomes of the host.
+    `block` is the host's end of the pipe by which bubblewrap is held; `run` names the run in its release.
     """
 
+    run: int
     argv: Sequence[str]
     env: Mapping[str, str]
     fds: Sequence[int]
-    kept: int
+    block: int
     run_id: int = 0
     view_at: Sequence[int] = ()
 
@@ -50,7 +52,12 @@ class Spawner:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self._runs = itertools.count(1)
         self._process: _Process | None = None
+
+    def next_run(self) -> int:
+        """Return a number that names one run in requests."""
+        return next(self._runs)
 
     def scratch(self) -> Path:
         """Return the scratch directory, starting the helper process if it is not running."""
@@ -64,13 +71,25 @@ class Spawner:
             SandboxUnavailableError: the helper process cannot be started or is gone.
         """
         message = {
+            "op": "hold",
+            "run": request.run,
             "argv": list(request.argv),
             "env": dict(request.env),
             "run_id": request.run_id,
             "view_at": list(request.view_at),
         }
         with self._lock:
-            self._running().send(message, (*request.fds, request.kept))
+            self._running().send(message, (*request.fds, request.block))
+
+    def release(self, run: int, pid: int, rlimits: Mapping[int, int]) -> None:
+        """Have the first process `pid` of a run limited and let go. A failure is told on the status pipe.
+
+        Raises:
+            SandboxUnavailableError: the helper process is gone, and the sandbox with it.
+        """
+        message = {"op": "release", "run": run, "pid": pid, "rlimits": list(rlimits.items())}
+        with self._lock:
+            self._running().send(message)
 
     def close(self) -> None:
         """End the helper process and with it every sandbox it started."""
@@ -94,7 +113,7 @@ class _Process:
     def __init__(self) -> None:
         # A child of a forking host must not talk on its parent's socket: it starts a helper of its own.
         self._owner = os.getpid()
-        self.scratch = Path(tempfile.mkdtemp(prefix="openskills-"))
+        self.scratch = _make_scratch()
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         with theirs:
             self._popen = subprocess.Popen(  # noqa: S603 - our own program
@@ -111,18 +130,30 @@ class _Process:
     def usable(self) -> bool:
         return self._owner == os.getpid() and self._popen.poll() is None
 
-    def send(self, message: Mapping[str, object], fds: Sequence[int]) -> None:
+    def send(self, message: Mapping[str, object], fds: Sequence[int] = ()) -> None:
         """Send one request, whole, before any other thread's."""
         payload = json.dumps(message).encode()
         whole = memoryview(_HEADER.pack(len(payload)) + payload)
         try:
-            sent = socket.send_fds(self._socket, [whole], list(fds))
+            sent = socket.send_fds(self._socket, [whole], list(fds)) if fds else 0
             self._socket.sendall(whole[sent:])
         except OSError as error:
             raise SandboxUnavailableError(f"the sandbox's helper process is gone: {error}; try again") from error
 
     def close(self) -> None:
         self._end()
+
+
+def _make_scratch() -> Path:
+    """Return a new directory. As root it is one that throw-away users can pass through, though not list."""
+    if os.geteuid() != 0:
+        return Path(tempfile.mkdtemp(prefix="openskills-"))
+    for parent in (Path(tempfile.gettempdir()), Path("/tmp"), Path("/var/tmp")):  # noqa: S108 - mkdtemp's name is random
+        if all(folder.stat().st_mode & 0o001 for folder in (parent, *parent.parents)):
+            scratch = Path(tempfile.mkdtemp(prefix="openskills-", dir=parent))
+            scratch.chmod(0o711)
+            return scratch
+    raise SandboxUnavailableError("no temporary directory that other users can enter: set TMPDIR to one, such as /tmp")
 
 
 def _end(connection: socket.socket, popen: subprocess.Popen[bytes], owner: int) -> None:

@@ -17,6 +17,7 @@ import errno
 import fcntl
 import json
 import os
+import resource
 import select
 import signal
 import socket
@@ -24,7 +25,7 @@ import stat
 import struct
 import sys
 from array import array
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -93,6 +94,28 @@ def _without_links(path: str) -> Iterator[int]:
         yield fd
     finally:
         os.close(fd)
+
+
+@contextlib.contextmanager
+def _acting_as(user: int) -> Iterator[None]:
+    """Be another user, without capabilities, while a process is started; 0 changes nothing.
+
+    The new process keeps nothing of root: its saved user id becomes its effective one when it is executed, see
+    execve(2). This one keeps the saved id, by which it comes back.
+    """
+    if not user:
+        yield
+        return
+    groups = os.getgroups()
+    os.setgroups([])
+    os.setresgid(user, user, 0)
+    os.setresuid(user, user, 0)
+    try:
+        yield
+    finally:
+        os.setresuid(0, 0, 0)
+        os.setresgid(0, 0, 0)
+        os.setgroups(groups)
 
 
 class IdMaps:
@@ -193,6 +216,35 @@ class IdMaps:
             os.waitpid(pid, 0)
 
 
+class _Held:
+    """A sandbox from its start to its end: whose it is, and how to let it go or to tell its host what is wrong.
+
+    While `block` is open here the end of the host does not look to a held sandbox like its release.
+    """
+
+    def __init__(self, user: int, block: int, status: int) -> None:
+        self.user = user
+        self.block = block
+        self._status = status
+
+    def complain(self, error: Exception) -> None:
+        """Say on bubblewrap's status pipe what it cannot say itself."""
+        problem = {"error": str(getattr(error, "strerror", None) or error)}
+        with contextlib.suppress(OSError):
+            os.write(self._status, json.dumps(problem).encode() + b"\n")
+
+    def close(self) -> None:
+        """Forget it."""
+        os.close(self.block)
+        os.close(self._status)
+
+
+def _limit(pid: int, kind: int, value: int) -> None:
+    _, hard = resource.prlimit(pid, kind)
+    bound = value if hard == resource.RLIM_INFINITY else min(value, hard)
+    resource.prlimit(pid, kind, (bound, bound))
+
+
 class Spawner:
     """Serves one host until its socket ends."""
 
@@ -201,7 +253,8 @@ class Spawner:
         self._scratch = scratch
         self._kernel = Kernel()
         self._idmaps: IdMaps | None = None
-        self._kept: dict[int, int] = {}
+        self._held: dict[int, _Held] = {}
+        self._runs: dict[int, int] = {}
 
     def serve(self) -> None:
         """Start what is asked for and reap children until the host goes away."""
@@ -222,26 +275,47 @@ class Spawner:
     def _reap(self) -> None:
         with contextlib.suppress(ChildProcessError):
             while pid := os.waitpid(-1, os.WNOHANG)[0]:
-                if pid in self._kept:
-                    os.close(self._kept.pop(pid))
+                if pid in self._runs:
+                    self._held.pop(self._runs.pop(pid)).close()
 
     def _serve_one(self) -> bool:
         header, fds = self._receive()
         if not header:
             return False
         request = json.loads(self._read(_HEADER.unpack(header)[0]))
-        *fds, kept = fds
+        if request["op"] == "release":
+            self._release(request)
+        else:
+            self._hold(request, fds)
+        return True
+
+    def _hold(self, request: dict[str, Any], fds: list[int]) -> None:
+        """Start a sandbox; bubblewrap holds its first process until `_release`."""
+        *fds, block = fds
+        held = _Held(request["run_id"], block, os.dup(fds[_STATUS]))
         try:
-            # While this copy is open the end of the host does not look to a held sandbox like its release.
-            self._kept[self._spawn(request, fds)] = kept
+            pid = self._spawn(request, fds)
+            self._runs[pid], self._held[request["run"]] = request["run"], held
         except (OSError, ValueError) as error:  # ValueError: a word that no program can be given
-            problem = {"error": str(getattr(error, "strerror", None) or error)}
-            os.write(fds[_STATUS], json.dumps(problem).encode() + b"\n")
-            os.close(kept)
+            held.complain(error)
+            held.close()
         finally:
             for fd in fds:
                 os.close(fd)
-        return True
+
+    def _release(self, request: dict[str, Any]) -> None:
+        """Limit the first process and let it go."""
+        held = self._held.get(request["run"])
+        if held is None:
+            return  # ended meanwhile, as the host will have seen
+        try:
+            # Only its own user may limit a process; root needs a capability that containers do not have.
+            with _acting_as(held.user):
+                for kind, value in request["rlimits"]:
+                    _limit(request["pid"], kind, value)
+            os.write(held.block, b"x")
+        except OSError as error:
+            held.complain(error)
 
     def _receive(self) -> tuple[bytes, list[int]]:
         # Not socket.recv_fds, which drops its flags: without this one every child would inherit the descriptors of
@@ -263,33 +337,47 @@ class Spawner:
             chunks += chunk
         return bytes(chunks)
 
-    def _spawn(self, request: dict[str, object], fds: list[int]) -> int:
+    def _spawn(self, request: dict[str, Any], fds: list[int]) -> int:
         argv = self._with_views(request)
         actions = [(os.POSIX_SPAWN_DUP2, fd, target) for fd, target in zip(fds, CHILD_FDS, strict=True)]
-        return os.posix_spawn(
-            argv[0],
-            argv,
-            request["env"],  # type: ignore[arg-type]  # our own host wrote it
-            file_actions=actions,
-            setsigmask=(),
-            setsigdef=(signal.SIGPIPE, signal.SIGCHLD, signal.SIGINT),
-        )
+        with _acting_as(request["run_id"]):
+            return os.posix_spawn(
+                argv[0],
+                argv,
+                request["env"],
+                file_actions=actions,
+                setsigmask=(),
+                setsigdef=(signal.SIGPIPE, signal.SIGCHLD, signal.SIGINT),
+            )
 
-    def _with_views(self, request: dict[str, object]) -> list[str]:
+    def _with_views(self, request: dict[str, Any]) -> list[str]:
         """Return the command line, each path at `view_at` replaced by an id-mapped view of it."""
-        argv: list[str] = request["argv"]  # type: ignore[assignment]  # our own host wrote it
-        positions: list[int] = request["view_at"]  # type: ignore[assignment]  # likewise
-        if not positions:
+        argv: list[str] = request["argv"]
+        if not request["run_id"]:
             return argv
         if self._idmaps is None:
             self._idmaps = IdMaps(self._kernel, self._scratch)
-        for position in positions:
-            source = argv[position]
-            try:
-                argv[position] = self._idmaps.view(source, request["run_id"])  # type: ignore[arg-type]  # likewise
-            except OSError as error:
-                raise OSError(error.errno, f"no id-mapped view of {source}: {error.strerror}") from error
+        for position in request["view_at"]:
+            argv[position] = self._view(argv[position], request["run_id"])
+        argv[0] = self._program(argv[0], request["run_id"])
         return argv
+
+    def _program(self, path: str, run_id: int) -> str:
+        """Return a path by which another user can start bubblewrap, which may lie in a private home.
+
+        It needs a library of its own two directories up, so what is shown is the directory that holds both.
+        """
+        if path.startswith("/usr/"):
+            return path
+        folder, *inner = path.rsplit("/", 3)
+        return "/".join((self._view(folder, run_id), *inner))
+
+    def _view(self, source: str, run_id: int) -> str:
+        assert self._idmaps is not None  # noqa: S101 - made by the only caller
+        try:
+            return self._idmaps.view(source, run_id)
+        except OSError as error:
+            raise OSError(error.errno, f"no id-mapped view of {source}: {error.strerror}") from error
 
     def close(self) -> None:
         """Leave nothing behind on the host's file system."""
