@@ -56,11 +56,10 @@ def command_line(job: Job, layout: Layout) -> CommandLine:
     """
     argv = [str(layout.bwrap), *_NAMESPACES, *_same_for_all(layout.etc)]
     view_at = []
-    for mount in mounts_of(job):
-        argv += _parents(mount.path)
-        if layout.run_id and mount.mode in ("read", "write") and not mount.path.is_relative_to("/usr"):
-            view_at.append(len(argv) + 1)
-        argv += _bind(mount)
+    for words, source_at in _words(mounts_of(job.mounts)):
+        if source_at:
+            view_at.append(len(argv) + source_at)
+        argv += words
     argv += ["--remount-ro", "/", "--chdir", str(job.cwd)]
     argv += ["--json-status-fd", str(STATUS_FD), "--block-fd", str(BLOCK_FD), "--seccomp", str(SECCOMP_FD), "--"]
     return CommandLine([*argv, *job.argv], view_at)
@@ -95,7 +94,19 @@ def _tmpfs(path: str, megabytes: int, mode: str = "1777") -> tuple[str, ...]:
     return ("--perms", mode, "--size", str(megabytes * MIB), "--tmpfs", path)
 
 
-def mounts_of(job: Job) -> list[Mount]:
+@functools.lru_cache(maxsize=64)
+def _words(mounts: tuple[Mount, ...]) -> list[tuple[tuple[str, ...], int]]:
+    """Return each mount's words, and where among them its source is if another user is to see it as its own."""
+    spelled = [(mount, (*_parents(mount.path), *_bind(mount))) for mount in mounts]
+    return [(words, _source_at(mount, words)) for mount, words in spelled]
+
+
+def _source_at(mount: Mount, words: tuple[str, ...]) -> int:
+    return len(words) - 2 if mount.mode in ("read", "write") and not mount.path.is_relative_to("/usr") else 0
+
+
+@functools.lru_cache(maxsize=64)
+def mounts_of(mounts: tuple[Mount, ...]) -> tuple[Mount, ...]:
     """Return a job's mounts without duplicates, parents before what lies inside them, so that the inner one is seen.
 
     A directory between a writable mount and one inside it becomes a mount too, as writable as before: what is mounted
@@ -104,11 +115,11 @@ def mounts_of(job: Job) -> list[Mount]:
     Raises:
         SandboxUnavailableError: see `command_line`.
     """
-    given = {mount.path: mount for mount in job.mounts}
+    given = {mount.path: mount for mount in mounts if mount != Mount(Path("/usr"))}
     for mount in given.values():
         _check(mount)
     pinned = {path: Mount(path, "write") for mount in given.values() for path in _between(mount, given)}
-    return sorted({**pinned, **given}.values(), key=lambda mount: mount.path.parts)
+    return tuple(sorted({**pinned, **given}.values(), key=lambda mount: mount.path.parts))
 
 
 def _between(mount: Mount, given: Mapping[Path, Mount]) -> Iterator[Path]:

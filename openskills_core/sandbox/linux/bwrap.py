@@ -140,7 +140,7 @@ class _Launch:
         self._layout = layout
         self._on_output = on_output
         self._started = time.monotonic()
-        self._mounts = mounts_of(job)
+        self._mounts = mounts_of(job.mounts)
         refuse_if_writable(layout.bwrap, self._mounts)
         self._run = spawner.next_run()
         self._init = -1

@@ -14,7 +14,6 @@ import re
 import stat
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from openskills_core.errors import SandboxUnavailableError
@@ -24,6 +23,7 @@ from openskills_core.sandbox.linux.etc import HOME
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+    from pathlib import Path
 
     from openskills_core.models import Mount
 
@@ -40,7 +40,7 @@ _OWN = frozenset(
     }
 )
 _OCTAL = re.compile(rb"\\([0-7]{3})")
-_POLL_S = 0.0001
+_FIRST_LOOK_S, _POLL_S = 0.0015, 0.0003
 _PATIENCE_S = 10.0
 
 Identity = tuple[int, int]
@@ -127,6 +127,8 @@ def _identity_inside(root: int, path: str) -> Identity | None:
 
 def _final_table(pid: int, ended: Callable[[], bool]) -> list[MountPoint] | None:
     deadline = time.monotonic() + _PATIENCE_S
+    # Looking sooner finds nothing, and the kernel makes bubblewrap wait while the table is read.
+    time.sleep(_FIRST_LOOK_S)
     while time.monotonic() < deadline:
         # bubblewrap builds its tree at /newroot, makes that the root, and as its last step drops the one below.
         table = [line.split(b" ", 6) for line in _lines(pid)]
