@@ -3,7 +3,6 @@
 * OpenSkillsError
   - SkillNotFoundError        no skill of that id
   - InvalidSkillError         the skill exists but cannot be used as asked
-    + ActionInputError        (a later capability) input that does not fit an action
   - PermissionDeniedError     the host's policy or approver said no
   - PathEscapeError           a path leads outside the root it must stay beneath
   - WorkspaceError            a workspace file cannot be read or changed as asked

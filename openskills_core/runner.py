@@ -18,7 +18,13 @@ from typing import TYPE_CHECKING, Any
 
 from openskills_core.audit import Attempt, AuditLog, canonical_json, sha256_hex
 from openskills_core.environment import as_json, check_words, environment, granted
-from openskills_core.errors import AuditError, SandboxUnavailableError, SkillNotFoundError, WorkspaceError
+from openskills_core.errors import (
+    AuditError,
+    LimitExceededError,
+    SandboxUnavailableError,
+    SkillNotFoundError,
+    WorkspaceError,
+)
 from openskills_core.models import (
     MIB,
     Artifact,
@@ -113,6 +119,7 @@ class Runner:
             attempt.note(**plan.identity)
             job = self._job(call, plan, _authorized(call, plan, scope, attempt), scope)
             before = scope.workspace.snapshot()
+            _check_room(before, job.limits)
             with self._slot(cancel), _telling_what_changed(attempt, scope, before):
                 ended = self._sandbox().run(job, cancel=cancel, on_output=on_output)
             changes = scope.workspace.changes_since(before)
@@ -201,6 +208,16 @@ def _check_log(log: Path, scope: Scope) -> None:
             f"the audit log {log} lies where scripts may write, so it would prove nothing: keep it outside of the "
             "workspace, with audit=AuditLog(path)",
             culprit=str(log),
+        )
+
+
+def _check_room(before: Snapshot, limits: Limits) -> None:
+    """Say that the workspace is full before a script is ended for it."""
+    held = sum(size for size, *_ in before.files.values())
+    if held > limits.workspace_mb * MIB:
+        raise LimitExceededError(
+            f"the workspace holds {held // MIB} MiB already, more than Limits.workspace_mb={limits.workspace_mb}: "
+            "raise that limit, or remove files"
         )
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from openskills_core import AuditLog, Limits, OpenSkillRuntime
+from openskills_core import AuditLog, LimitExceededError, Limits, OpenSkillRuntime
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -267,6 +267,17 @@ def test_the_workspace_cannot_be_filled(
     )
     result = make_runtime(limits=Limits(workspace_mb=8)).execute_skill("filler")
     assert (result.status, result.reason) == ("killed", "limit:workspace")
+
+
+def test_a_workspace_that_is_full_already_is_said_so(
+    make_skill: Callable[..., Path], make_runtime: Callable[..., OpenSkillRuntime]
+) -> None:
+    """A script that wrote nothing is not ended for what was there before; the call is refused with the way out."""
+    make_skill("idle", main_py="print('ran')")
+    runtime = make_runtime(limits=Limits(workspace_mb=2))
+    runtime.workspace.write_bytes("big", bytes(3 << 20))
+    with pytest.raises(LimitExceededError, match="workspace_mb=2"):
+        runtime.execute_skill("idle")
 
 
 def test_processor_time_has_a_limit(
