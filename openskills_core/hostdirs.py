@@ -7,7 +7,7 @@ from pathlib import Path
 _SYSTEM = frozenset(
     {
         *("/", "/bin", "/boot", "/dev", "/etc", "/home", "/lib", "/lib64", "/opt", "/proc", "/root", "/run", "/sbin"),
-        *("/srv", "/sys", "/tmp", "/usr", "/usr/local", "/var"),  # noqa: S108 - nothing is written there
+        *("/srv", "/sys", "/tmp", "/usr", "/usr/local", "/var", "/var/tmp"),  # noqa: S108 - nothing is written there
     }
 )
 

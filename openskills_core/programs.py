@@ -177,7 +177,10 @@ def _interpreter(executable: str, *prefixes: str) -> Interpreter:
             )
     outermost = [folder for folder in folders if not folders.intersection(folder.parents)]
     links = [hop for hop in hops if hop.is_symlink() and not any(hop.is_relative_to(folder) for folder in folders)]
-    needs = (*(Mount(folder) for folder in sorted(outermost)), *(Mount(link, "link") for link in links))
+    needs = (
+        *(Mount(folder) for folder in sorted(outermost)),
+        *(Mount(link, "link", link.readlink()) for link in links),
+    )
     return Interpreter(program, tuple(mount for mount in needs if not mount.path.is_relative_to("/usr")))
 
 

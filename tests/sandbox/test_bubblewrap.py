@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -14,7 +17,7 @@ import pytest
 from openskills_core import AuditLog, Limits, SandboxUnavailableError
 from openskills_core.models import Ended, Job, Mount
 from openskills_core.sandbox import Sandbox, choose
-from openskills_core.sandbox.linux import find
+from openskills_core.sandbox.linux import bwrap, find
 from openskills_core.sandbox.linux.argv import Layout, command_line
 from openskills_core.sandbox.linux.bwrap import BubblewrapSandbox
 
@@ -236,3 +239,119 @@ def test_how_a_script_ends_is_told_apart(
     """Exit statuses, signals and our own killing have each their words."""
     ended = sandbox.run(_shell(command, tmp_path, timeout_ms=2_000))
     assert (ended.status, ended.exit_code, ended.reason) == (status, exit_code, reason)
+
+
+HELD = """
+import sys, time
+from pathlib import Path
+from openskills_core.models import Job, Limits, Mount
+from openskills_core.sandbox.linux import bwrap
+
+def check_mounts(*_arguments, **_options):
+    Path(sys.argv[1], "held").touch()
+    time.sleep(60)
+
+bwrap.check_mounts = check_mounts
+workspace = Path(sys.argv[1], "workspace")
+job = Job(("/bin/sh", "-c", "touch ran"), {"PATH": "/usr/bin:/bin"}, workspace, (Mount(workspace, "write"),), Limits())
+bwrap.BubblewrapSandbox().run(job)
+"""
+
+
+def _held_processes(marker: str) -> list[str]:
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            if marker in path.read_bytes().decode(errors="replace") and b"bwrap" in path.read_bytes():
+                found.append(path.parent.name)
+    return found
+
+
+def _children(pid: int) -> list[int]:
+    return [int(child) for path in Path(f"/proc/{pid}/task").glob("*/children") for child in path.read_text().split()]
+
+
+@pytest.mark.parametrize("helper_too", [False, True], ids=["host", "host and helper"])
+def test_a_host_killed_before_the_release_leaves_a_sandbox_that_never_runs(tmp_path: Path, helper_too: bool) -> None:
+    """The end of the host is no release: what was held, unchecked and without limits, runs nothing."""
+    (tmp_path / "workspace").mkdir()
+    with subprocess.Popen([sys.executable, "-c", HELD, str(tmp_path)], cwd=Path(bwrap.__file__).parents[3]) as host:
+        deadline = time.monotonic() + 20
+        while not (tmp_path / "held").exists() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert (tmp_path / "held").exists()
+        time.sleep(0.1)
+        for victim in [host.pid, *(_children(host.pid) if helper_too else [])]:
+            os.kill(victim, signal.SIGKILL)
+    time.sleep(0.7)
+    assert list((tmp_path / "workspace").iterdir()) == []
+    left = _held_processes(f"{tmp_path}/workspace")
+    assert left == [] or helper_too
+    for pid in left:
+        os.kill(int(pid), signal.SIGKILL)
+
+
+def test_a_call_interrupted_while_it_starts_never_runs(
+    sandbox: BubblewrapSandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An exception between the request and the release ends what was asked for, also after a clean close."""
+    spawn = sandbox._spawner.spawn
+
+    def interrupted(request: object) -> None:
+        spawn(request)  # type: ignore[arg-type]  # passed on as it came
+        raise KeyboardInterrupt
+
+    sandbox.run(_shell("true", tmp_path))
+    monkeypatch.setattr(sandbox._spawner, "spawn", interrupted)
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    for _ in range(3):
+        with pytest.raises(KeyboardInterrupt):
+            sandbox.run(_shell("touch ran", tmp_path))
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+    sandbox.close()
+    time.sleep(0.3)
+    assert not (tmp_path / "ran").exists()
+    assert _held_processes(str(tmp_path)) == []
+
+
+def test_temporary_files_of_its_own_are_never_put_into_a_workspace(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With TMPDIR inside the workspace a script could change what the next sandbox is made of."""
+    tmp_path.chmod(0o755)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    sandbox = BubblewrapSandbox()
+    if sandbox._spawner.scratch().is_relative_to(tmp_path):
+        with pytest.raises(SandboxUnavailableError, match="TMPDIR"):
+            sandbox.run(_shell("true", tmp_path))
+    sandbox.close()
+
+
+def test_the_helper_process_ends_with_its_host_though_a_fork_of_it_lives_on(tmp_path: Path) -> None:
+    """A child that the host forked holds the socket open, and must not keep sandboxes alive."""
+    script = HELD.replace("bwrap.check_mounts = check_mounts", "").replace(
+        "touch ran", "while :; do echo x >> beat; sleep 0.02; done"
+    )
+    forking = script.replace(
+        "bwrap.BubblewrapSandbox().run(job)",
+        """
+import os, threading
+sandbox = bwrap.BubblewrapSandbox()
+threading.Thread(target=sandbox.run, args=(job,), daemon=True).start()
+while not (workspace / "beat").exists(): time.sleep(0.01)
+if os.fork() == 0: time.sleep(5); os._exit(0)
+time.sleep(60)
+""",
+    )
+    (tmp_path / "workspace").mkdir()
+    beat = tmp_path / "workspace" / "beat"
+    with subprocess.Popen([sys.executable, "-c", forking, str(tmp_path)], cwd=Path(bwrap.__file__).parents[3]) as host:
+        deadline = time.monotonic() + 20
+        while not beat.exists() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        time.sleep(0.2)
+        host.kill()
+    time.sleep(0.5)
+    size = beat.stat().st_size
+    time.sleep(0.3)
+    assert beat.stat().st_size == size

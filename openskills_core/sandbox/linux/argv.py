@@ -157,5 +157,5 @@ def _bind(mount: Mount) -> tuple[str, ...]:
     if mount.mode == "empty":
         return (*_tmpfs(path, 1, "0755"), "--remount-ro", path)
     if mount.mode == "link":
-        return ("--symlink", str(mount.path.readlink()), path)
+        return ("--symlink", str(mount.origin), path)
     return ("--bind" if mount.mode == "write" else "--ro-bind", str(mount.origin), path)

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 _INFO = SandboxInfo(backend="bubblewrap", tier="full")
 _DEATH_S = 5.0
+_PATIENCE_S = 10.0
 
 
 class BubblewrapSandbox:
@@ -124,6 +125,12 @@ class _Status:
         self.read()
         return self.closed or self.exit_code is not None or bool(self.error)
 
+    def wait_for_end(self, seconds: float) -> None:
+        """Wait until bubblewrap has ended."""
+        deadline = time.monotonic() + seconds
+        while not self.closed and _readable(self.fd, max(0.0, deadline - time.monotonic())):
+            self.read()
+
     def has_ended(self) -> bool:
         """Whether bubblewrap has given up; does not wait."""
         if _readable(self.fd, 0):
@@ -141,33 +148,34 @@ class _Launch:
         self._on_output = on_output
         self._started = time.monotonic()
         self._mounts = mounts_of(job.mounts)
-        refuse_if_writable(layout.bwrap, self._mounts)
+        for own in (layout.bwrap, layout.etc):
+            refuse_if_writable(own, self._mounts)
         self._run = spawner.next_run()
         self._init = -1
-        self._killed = False
 
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as child_ends:
             stdin, stdout, stderr, status, block = (_pipe() for _ in range(5))
-            ours = (stdin[1], stdout[0], stderr[0], status[0], block[1])
-            theirs = (stdin[0], stdout[1], stderr[1], status[1], block[0])
-            for fd in theirs:
+            ours = (stdin[1], stdout[0], stderr[0], status[0])
+            # Opened for both, so that it never ends: bubblewrap would take that for its release.
+            held = os.open(f"/proc/self/fd/{block[0]}", os.O_RDWR | os.O_CLOEXEC)
+            theirs = (stdin[0], stdout[1], stderr[1], status[1], held)
+            for fd in (*theirs, *block):
                 child_ends.callback(os.close, fd)
             seccomp = _memory_file(filter_program())
             child_ends.callback(os.close, seccomp)
-            self._status, self._block = _Status(status[0]), block[1]
+            self._status = _Status(status[0])
             self._pump = Pump(Pipes(*ours[:3]), self._job.stdin, self._job.limits.output_bytes, self._on_output)
             try:
-                self._spawn((*theirs, seccomp))
+                self._spawn((*theirs, seccomp), block[1])
             except BaseException:
-                self._close()
+                self._abandon()
                 raise
         return self
 
     def __exit__(self, *_exception: object) -> None:
-        self._find_first_process()
         self._kill()
-        self._close()
+        self._abandon()
 
     def wait(self, cancel: threading.Event | None) -> Ended:
         """Let the held process go once it is as it should be, and serve it until its end."""
@@ -194,14 +202,14 @@ class _Launch:
         ending = Ending(why=why, exit_code=self._status.exit_code, started=self._started, sandbox=_INFO)
         return ended(ending, self._pump)
 
-    def _spawn(self, fds: tuple[int, ...]) -> None:
+    def _spawn(self, fds: tuple[int, ...], block: int) -> None:
         line = command_line(self._job, self._layout)
         request = SpawnRequest(
             run=self._run,
             argv=line.argv,
             env={**self._job.env, "HOME": HOME, "TMPDIR": "/tmp"},  # noqa: S108 - inside the sandbox
             fds=fds,
-            block=self._block,
+            block=block,
             run_id=self._layout.run_id,
             view_at=line.view_at,
         )
@@ -218,10 +226,13 @@ class _Launch:
             raise unavailable(self._status.error or self._said())
 
     def _find_first_process(self) -> None:
-        """Get hold of the first process inside, unless bubblewrap ended before there was one, or it is dead already."""
-        while not self._status.child_pid and not self._status.closed:
+        """Get hold of the first process inside, unless bubblewrap ended before there was one."""
+        deadline = time.monotonic() + _PATIENCE_S
+        while not (self._status.child_pid or self._status.closed or self._status.error):
+            if not _readable(self._status.fd, deadline - time.monotonic()):
+                raise unavailable("it did not start in time")
             self._status.read()
-        if self._init < 0 and not self._killed and not self._status.closed:
+        if self._status.child_pid and not self._status.closed:
             with contextlib.suppress(ProcessLookupError):
                 self._init = os.pidfd_open(self._status.child_pid)
 
@@ -236,11 +247,14 @@ class _Launch:
             signal.pidfd_send_signal(self._init, signal.SIGKILL)
         _readable(self._init, _DEATH_S)
         os.close(self._init)
-        self._init, self._killed = -1, True
+        self._init = -1
 
-    def _close(self) -> None:
+    def _abandon(self) -> None:
+        """See to it that bubblewrap has ended, whatever it was at, and close what is left."""
+        if not self._status.closed:
+            self._spawner.abandon(self._run)
+            self._status.wait_for_end(_DEATH_S)
         self._pump.drain()
-        os.close(self._block)
         os.close(self._status.fd)
 
 

@@ -62,7 +62,7 @@ def find_bwrap() -> Path:
 
 
 def refuse_if_writable(program: Path, mounts: Iterable[Mount]) -> None:
-    """Refuse a program that scripts of this job, and so of earlier ones, could have replaced.
+    """Refuse a part of the sandbox that scripts of this job, and so of earlier ones, could have replaced.
 
     Raises:
         SandboxUnavailableError: the innermost mount around it is writable.
@@ -70,8 +70,8 @@ def refuse_if_writable(program: Path, mounts: Iterable[Mount]) -> None:
     around = [mount for mount in mounts if program.is_relative_to(mount.path)]
     if around and max(around, key=lambda mount: len(mount.path.parts)).mode == "write":
         raise SandboxUnavailableError(
-            f"{program} lies where scripts may write, so it cannot be what confines them: install bubblewrap "
-            "elsewhere, or choose another workspace",
+            f"{program} lies where scripts may write, so it can be no part of what confines them: choose another "
+            "workspace, or another place for it (TMPDIR for temporary files)",
             culprit=str(program),
         )
 

@@ -5,6 +5,7 @@ No fork happens in the host: threads, open descriptors and secrets of a web serv
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import os
@@ -91,6 +92,12 @@ class Spawner:
         with self._lock:
             self._running().send(message)
 
+    def abandon(self, run: int) -> None:
+        """Have a run ended that is not needed any more. Where the helper process is gone, the run is too."""
+        with self._lock, contextlib.suppress(SandboxUnavailableError):
+            if self._process is not None:
+                self._process.send({"op": "abandon", "run": run})
+
     def close(self) -> None:
         """End the helper process and with it every sandbox it started."""
         with self._lock:
@@ -117,7 +124,7 @@ class _Process:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         with theirs:
             self._popen = subprocess.Popen(  # noqa: S603 - our own program
-                [sys.executable, "-I", "-S", str(_MAIN), str(theirs.fileno()), str(self.scratch)],
+                [sys.executable, "-I", "-S", str(_MAIN), str(theirs.fileno()), str(os.getpid()), str(self.scratch)],
                 env={},
                 cwd="/",
                 stdin=subprocess.DEVNULL,

@@ -1,9 +1,10 @@
 """The spawner: a small single-threaded process that starts sandboxes for a host with threads and secrets.
 
-Started as `python -I -S spawner_main.py SOCKET_FD SCRATCH_DIR` with an empty environment; imports the standard library
-only. Requests come over a stream socket, the descriptors for the child with them. There are no answers: what cannot be
-started is said on the child's own status pipe, so that no host thread waits for another's. When the host goes away,
-however it goes, the socket ends, and every sandbox dies with this process (`bwrap --die-with-parent`).
+Started as `python -I -S spawner_main.py SOCKET_FD HOST_PID SCRATCH_DIR` with an empty environment; imports the standard
+library only. Requests come over a stream socket, the descriptors for the child with them. There are no answers: what
+cannot be started is said on the child's own status pipe, so that no host thread waits for another's. When the host goes
+away, however it goes, this process sees it, kills what is still held, and ends; every running sandbox ends with it
+(`bwrap --die-with-parent`).
 """
 
 from __future__ import annotations
@@ -62,15 +63,26 @@ def _acting_as(user: int) -> Iterator[None]:
 
 
 class _Held:
-    """A sandbox from its start to its end: whose it is, and how to let it go or to tell its host what is wrong.
+    """A sandbox from its start to its end: whose it is, how to let it go, and how to tell its host what is wrong.
 
-    While `block` is open here the end of the host does not look to a held sandbox like its release.
+    bubblewrap waits for a byte at `block`, and takes the end of that pipe for one. So it holds a writing end itself:
+    the pipe never ends. What is held is not bound to die with us, therefore it is killed before we end.
     """
 
     def __init__(self, user: int, block: int, status: int) -> None:
         self.user = user
         self.block = block
+        self.bwrap = 0
         self._status = status
+
+    def kill(self) -> None:
+        """Kill the first process inside, and with it every other one, and bubblewrap."""
+        with contextlib.suppress(OSError):
+            with open(f"/proc/{self.bwrap}/task/{self.bwrap}/children", encoding="ascii") as file:
+                children = file.read().split()
+            for pid in (*map(int, children), self.bwrap):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
 
     def complain(self, error: Exception) -> None:
         """Say on bubblewrap's status pipe what it cannot say itself."""
@@ -93,8 +105,9 @@ def _limit(pid: int, kind: int, value: int) -> None:
 class Spawner:
     """Serves one host until its socket ends."""
 
-    def __init__(self, connection: socket.socket, scratch: str) -> None:
+    def __init__(self, connection: socket.socket, host: int, scratch: str) -> None:
         self._connection = connection
+        self._host = host
         self._scratch = scratch
         self._kernel = Kernel()
         self._idmaps: IdMaps | None = None
@@ -109,12 +122,14 @@ class Spawner:
         poll = select.poll()
         poll.register(self._connection, select.POLLIN)
         poll.register(wake_read, select.POLLIN)
+        # The socket alone would not do: a child that the host forked holds it open too.
+        poll.register(self._host, select.POLLIN)
         while True:
             for fd, _ in poll.poll():
                 if fd == wake_read:
                     os.read(wake_read, 4096)
                     self._reap()
-                elif not self._serve_one():
+                elif fd == self._host or not self._serve_one():
                     return
 
     def _reap(self) -> None:
@@ -128,10 +143,12 @@ class Spawner:
         if not header:
             return False
         request = json.loads(self._read(_HEADER.unpack(header)[0]))
-        if request["op"] == "release":
+        if request["op"] == "hold":
+            self._hold(request, fds)
+        elif request["op"] == "release":
             self._release(request)
         else:
-            self._hold(request, fds)
+            self._abandon(request["run"])
         return True
 
     def _hold(self, request: dict[str, Any], fds: list[int]) -> None:
@@ -141,6 +158,7 @@ class Spawner:
         try:
             pid = self._spawn(request, fds)
             self._runs[pid], self._held[request["run"]] = request["run"], held
+            held.bwrap = pid
         except (OSError, ValueError) as error:  # ValueError: a word that no program can be given
             held.complain(error)
             held.close()
@@ -181,6 +199,11 @@ class Spawner:
                 break
             chunks += chunk
         return bytes(chunks)
+
+    def _abandon(self, run: int) -> None:
+        """End a sandbox whose host has no more use for it, wherever it stands."""
+        if run in self._held:
+            self._held[run].kill()
 
     def _spawn(self, request: dict[str, Any], fds: list[int]) -> int:
         argv = self._with_views(request)
@@ -225,12 +248,17 @@ class Spawner:
             raise OSError(error.errno, f"no id-mapped view of {source}: {error.strerror}") from error
 
     def close(self) -> None:
-        """Leave nothing behind on the host's file system."""
+        """Leave nothing running, and nothing behind on the host's file system."""
         import shutil  # needed once, at the end
 
+        for held in self._held.values():
+            held.kill()
         if self._idmaps is not None:
             self._idmaps.close()
-        shutil.rmtree(self._scratch, ignore_errors=True)
+        # Piece by piece: what else may have got in there, a mount perhaps, is not ours to empty.
+        shutil.rmtree(os.path.join(self._scratch, "etc"), ignore_errors=True)
+        with contextlib.suppress(OSError):
+            os.rmdir(self._scratch)
 
 
 def _take_connection(inherited: int) -> socket.socket:
@@ -248,10 +276,13 @@ def _take_connection(inherited: int) -> socket.socket:
 
 def main() -> None:
     """Run the spawner on the socket and scratch directory of the command line."""
-    connection, scratch = _take_connection(int(sys.argv[1])), sys.argv[2]
+    connection, host, scratch = _take_connection(int(sys.argv[1])), int(sys.argv[2]), sys.argv[3]
+    watched = os.pidfd_open(host)
+    if os.getppid() != host:
+        return  # the host is gone already, and the number may be another process's
     # Ctrl-C in the host's terminal is the host's to handle.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    spawner = Spawner(connection, scratch)
+    spawner = Spawner(connection, watched, scratch)
     kernel = Kernel()
     kernel.call("prctl", _PR_SET_DUMPABLE, 0, 0, 0, 0)
     kernel.call("prctl", _PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _MOST_VIEWS = 512
+_MOST_NAMESPACES = 16
 _CLONE_NEWNS, _CLONE_NEWUSER = 0x0002_0000, 0x1000_0000
 _MS_NOSUID, _MS_NODEV, _MS_REC, _MS_PRIVATE = 0x2, 0x4, 0x4000, 0x4_0000
 _MNT_DETACH = 2
@@ -110,7 +111,7 @@ class IdMaps:
         return self._views[key]
 
     def close(self) -> None:
-        """Uncover the mount point, so that it can be removed from the host's file system."""
+        """Uncover the mount point and remove it from the host's file system."""
         self._drop(self._base)
 
     def _make_room(self) -> None:
@@ -144,6 +145,8 @@ class IdMaps:
     def _namespace(self, uid: int, gid: int, run_id: int) -> int:
         key = (uid, gid, run_id)
         if key not in self._namespaces:
+            if len(self._namespaces) >= _MOST_NAMESPACES:
+                os.close(self._namespaces.pop(next(iter(self._namespaces))))
             self._namespaces[key] = self._make_namespace(uid, gid, run_id)
         return self._namespaces[key]
 
