@@ -263,6 +263,8 @@ def test_a_bare_string_where_a_sequence_is_meant_is_a_type_error(runtime: OpenSk
         (lambda: Limits(timeout_ms=0), "timeout_ms must be greater than 0"),
         (lambda: HostPolicy(fallback="maybe"), "fallback"),  # type: ignore[arg-type]  # the mistake under test
         (lambda: OpenSkillRuntime(policy=HostPolicy(deny=["Bash("])), "Bash"),
+        (lambda: OpenSkillRuntime(policy=HostPolicy(deny=["Bsh"])), "did you mean Bash"),
+        (lambda: OpenSkillRuntime(policy=HostPolicy(deny=["Writ(x)"])), "did you mean Write"),
         (lambda: OpenSkillRuntime(preset="other", standard_locations=True), "preset"),  # type: ignore[arg-type]  # likewise
     ],
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from openskills_core.models import Decision, HostPolicy
-from openskills_core.policy.rules import COMMANDS, READERS, SKILLS, WRITERS, Rule, known_name
+from openskills_core.policy.rules import COMMANDS, READERS, SKILLS, WRITERS, Rule, known_name, misspelt
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -21,10 +21,13 @@ def validate_policy(policy: HostPolicy) -> None:
     """Read every rule of `policy`, so that a misspelt one is found before anything runs.
 
     Raises:
-        ValueError: naming the first rule that cannot be read.
+        ValueError: naming the first rule that cannot be read, or whose tool looks like a known one misspelt.
     """
     for text in (*policy.deny, *policy.ask, *policy.allow):
-        Rule.parse(text)
+        tool = Rule.parse(text).tool
+        if meant := misspelt(tool):
+            # A deny rule that denies nothing is worse than an error; a tool of the host's own may have any other name.
+            raise ValueError(f"the rule {text!r} names no known tool; did you mean {meant}?")
 
 
 def check(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import posixpath
 import re
 from dataclasses import dataclass
@@ -41,6 +42,7 @@ _COVERS: Mapping[str, frozenset[str]] = {
     "Skill": frozenset({"activate_skill"}),
 }
 _EXACT = COMMANDS | READERS | WRITERS | SKILLS | {"WebFetch", "WebSearch"}
+_NEARLY = 0.8
 _ANY_CASE = {name.casefold(): name for name in sorted(_EXACT, reverse=True)}
 
 _FORM = re.compile(r"(?P<tool>[A-Za-z_][\w.*-]*)(?:\((?P<pattern>.*)\))?", re.DOTALL)
@@ -53,6 +55,13 @@ _ASSIGNMENTS = re.compile(r"(?:[A-Za-z_]\w*=\S* )+")
 def claude_name(tool: str) -> str:
     """Return the name that Claude's rules have for one of our tools; any other name comes back as it is."""
     return _CLAUDE_NAMES.get(tool, tool)
+
+
+def misspelt(tool: str) -> str:
+    """Return the known tool that a name nearly is, "" for a known one and for one that is like none."""
+    if tool in _EXACT or tool.startswith("mcp__"):
+        return ""
+    return next(iter(difflib.get_close_matches(tool, sorted(_EXACT), n=1, cutoff=_NEARLY)), "")
 
 
 def known_name(tool: str) -> str:

@@ -281,7 +281,7 @@ def test_a_host_killed_before_the_release_leaves_a_sandbox_that_never_runs(tmp_p
             time.sleep(0.01)
         assert (tmp_path / "held").exists()
         time.sleep(0.1)
-        for victim in [host.pid, *(_children(host.pid) if helper_too else [])]:
+        for victim in [*(_children(host.pid) if helper_too else []), host.pid]:
             os.kill(victim, signal.SIGKILL)
     time.sleep(0.7)
     assert list((tmp_path / "workspace").iterdir()) == []
