@@ -169,6 +169,7 @@ class _Launch:
             try:
                 self._spawn((*theirs, seccomp), block[1])
             except BaseException:
+                child_ends.close()  # or our own copy of the status pipe would hide its end
                 self._abandon()
                 raise
         return self

@@ -78,6 +78,7 @@ class _Held:
     def kill(self) -> None:
         """Kill the first process inside, and with it every other one, and bubblewrap."""
         with contextlib.suppress(OSError):
+            os.kill(self.bwrap, signal.SIGSTOP)  # so that it starts no further one meanwhile
             with open(f"/proc/{self.bwrap}/task/{self.bwrap}/children", encoding="ascii") as file:
                 children = file.read().split()
             for pid in (*map(int, children), self.bwrap):
