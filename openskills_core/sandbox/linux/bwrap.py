@@ -128,7 +128,7 @@ class _Status:
     def wait_for_end(self, seconds: float) -> None:
         """Wait until bubblewrap has ended."""
         deadline = time.monotonic() + seconds
-        while not self.closed and _readable(self.fd, max(0.0, deadline - time.monotonic())):
+        while not self.closed and _readable(self.fd, deadline - time.monotonic()):
             self.read()
 
     def has_ended(self) -> bool:
@@ -152,6 +152,7 @@ class _Launch:
             refuse_if_writable(own, self._mounts)
         self._run = spawner.next_run()
         self._init = -1
+        self._killed = False
 
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as child_ends:
@@ -248,13 +249,13 @@ class _Launch:
             signal.pidfd_send_signal(self._init, signal.SIGKILL)
         _readable(self._init, _DEATH_S)
         os.close(self._init)
-        self._init = -1
+        self._init, self._killed = -1, True
 
     def _abandon(self) -> None:
         """See to it that bubblewrap has ended, whatever it was at, and close what is left."""
-        if not self._status.closed:
+        if not (self._status.closed or self._killed):
             self._spawner.abandon(self._run)
-            self._status.wait_for_end(_DEATH_S)
+        self._status.wait_for_end(_DEATH_S)
         self._pump.drain()
         os.close(self._status.fd)
 
@@ -274,4 +275,4 @@ def _memory_file(content: bytes) -> int:
 def _readable(fd: int, seconds: float) -> bool:
     poll = select.poll()
     poll.register(fd, select.POLLIN)
-    return bool(poll.poll(seconds * 1000))
+    return bool(poll.poll(max(0.0, seconds) * 1000))  # below 0 would mean for ever
