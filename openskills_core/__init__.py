@@ -21,13 +21,13 @@ if TYPE_CHECKING:
         SkillNotFoundError,
         WorkspaceError,
     )
+    from openskills_core.manifest import Diagnostic
     from openskills_core.models import (
         ActivatedSkill,
         Approval,
         ApprovalRequest,
         Artifact,
         Decision,
-        Diagnostic,
         ExecutionResult,
         HostPolicy,
         Limits,
@@ -52,13 +52,13 @@ _HOMES = {
         "SkillNotFoundError",
         "WorkspaceError",
     ),
+    "manifest": ("Diagnostic",),
     "models": (
         "ActivatedSkill",
         "Approval",
         "ApprovalRequest",
         "Artifact",
         "Decision",
-        "Diagnostic",
         "ExecutionResult",
         "HostPolicy",
         "Limits",

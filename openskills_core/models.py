@@ -7,7 +7,7 @@ Times are milliseconds; sizes are bytes unless a name says `_mb` (mebibytes).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-Severity = Literal["error", "warning", "info"]
+    from openskills_core.manifest import Diagnostic, Manifest
+
 Status = Literal["success", "failed", "timeout", "killed", "cancelled"]
 Tier = Literal["full", "seatbelt", "wasm", "reduced", "none"]
 Outcome = Literal["allow", "ask", "deny"]
@@ -35,43 +36,6 @@ def as_strings(name: str, value: Sequence[str]) -> tuple[str, ...]:
         if not isinstance(item, str):
             raise TypeError(f"{name} must hold strings only, got {type(item).__name__}: {item!r}")
     return items
-
-
-@dataclass(frozen=True, slots=True)
-class Diagnostic:
-    """One thing that is wrong or doubtful about a skill, with the sentence that says what to write instead."""
-
-    code: str
-    severity: Severity
-    message: str
-    path: Path
-    line: int = 1
-    skill_id: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.path}:{self.line}: {self.severity} {self.code}: {self.message}"
-
-
-@dataclass(frozen=True, slots=True)
-class Manifest:
-    """The frontmatter of one SKILL.md, every value as text or as a tuple of texts."""
-
-    name: str = ""
-    description: str = ""
-    when_to_use: str = ""
-    license: str = ""
-    compatibility: str = ""
-    metadata: Mapping[str, str] = field(default_factory=dict)
-    allowed_tools: tuple[str, ...] = ()
-    disallowed_tools: tuple[str, ...] = ()
-    argument_hint: str = ""
-    arguments: tuple[str, ...] = ()
-    user_invocable: bool = True
-    model_invocable: bool = True
-    model: str | None = None
-    effort: str | None = None
-    context: str | None = None
-    agent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

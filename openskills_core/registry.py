@@ -14,15 +14,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 
 from openskills_core.errors import InvalidSkillError, PathEscapeError, SkillNotFoundError, WorkspaceError
-from openskills_core.format import MAX_BYTES, parse_skill, render
-from openskills_core.models import ActivatedSkill, Diagnostic, Skill
+from openskills_core.format import MAX_BYTES, parse_skill
+from openskills_core.manifest import Diagnostic
+from openskills_core.models import Skill
 from openskills_core.paths import Entry, Root
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 SKILL_FILE = "SKILL.md"
-MAX_RESOURCES = 200
 
 Preset = Literal["claude-code", "agentskills"]
 
@@ -141,34 +141,6 @@ class Registry:
             return parse_skill(_read_skill_file(str(file)), file, skill.id).body
         except OSError as error:
             raise InvalidSkillError(f"{file} cannot be read: {_reason(error)}", culprit=skill.id) from error
-
-    def activate(self, skill_id: str, arguments: str = "", project_dir: Path | None = None) -> ActivatedSkill:
-        """Return a skill with its body rendered for `arguments`, and at most `MAX_RESOURCES` of its other files.
-
-        Raises:
-            SkillNotFoundError: there is no such skill.
-            InvalidSkillError: its SKILL.md can no longer be read.
-        """
-        skill = self.get(skill_id)
-        manifest = skill.manifest
-        instructions = render(
-            self.body(skill), arguments, names=manifest.arguments, skill_dir=skill.root, project_dir=project_dir
-        )
-        resources = [path for path in _files(skill, recursive=True) if path != SKILL_FILE]
-        return ActivatedSkill(
-            id=skill.id,
-            name=manifest.name,
-            instructions=instructions,
-            skill_dir=skill.root,
-            allowed_tools=manifest.allowed_tools,
-            disallowed_tools=manifest.disallowed_tools,
-            model=manifest.model,
-            effort=manifest.effort,
-            context=manifest.context,
-            agent=manifest.agent,
-            resources=tuple(resources[:MAX_RESOURCES]),
-            diagnostics=skill.diagnostics,
-        )
 
     def read_file(self, skill_id: str, path: str) -> str:
         """Return a text file beneath a skill, bytes that are not UTF-8 replaced.

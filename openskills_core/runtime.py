@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypedDict, Unpack
 
 from openskills_core import intake
+from openskills_core.activation import activate
 from openskills_core.aio import in_thread
 from openskills_core.audit import AuditLog, default_audit_path
 from openskills_core.models import (
     ActivatedSkill,
     Call,
     Decision,
-    Diagnostic,
     ExecutionResult,
     HostPolicy,
     Limits,
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Mapping, Sequence
 
+    from openskills_core.manifest import Diagnostic
     from openskills_core.workspace import Workspace
 
 StrPath: TypeAlias = str | os.PathLike[str]
@@ -206,7 +207,7 @@ class OpenSkillRuntime:
         Raises:
             SkillNotFoundError: there is no such skill.
         """
-        return self._registry.activate(skill_id, arguments, self._project_root)
+        return activate(self._registry, skill_id, arguments, project_dir=self._project_root)
 
     async def aactivate_skill(self, skill_id: str, arguments: str = "") -> ActivatedSkill:
         """Do what `activate_skill` does, awaitable."""

@@ -12,7 +12,7 @@ import pytest
 
 from openskills_core.errors import InvalidSkillError, PathEscapeError, SkillNotFoundError, WorkspaceError
 from openskills_core.format import MAX_BYTES
-from openskills_core.registry import MAX_RESOURCES, Location, Registry, standard_locations
+from openskills_core.registry import Location, Registry, standard_locations
 
 
 def write_skill(directory: Path, body: str = "Body\n", fields: str = "description: D") -> Path:
@@ -246,34 +246,6 @@ def test_an_unknown_id_names_near_matches(tmp_path: Path) -> None:
         registry(tmp_path / "none").get("x")
     with pytest.raises(SkillNotFoundError, match="no directory was searched"):
         Registry([]).get("x")
-
-
-def test_activation_renders_the_body_and_lists_the_other_files(tmp_path: Path) -> None:
-    """Everything a model needs to begin is in one value."""
-    root = write_skill(
-        tmp_path / "one",
-        "Fix $issue in ${CLAUDE_PROJECT_DIR} with ${CLAUDE_SKILL_DIR}/a.sh\n",
-        "name: one\ndescription: D\narguments: issue\nallowed-tools: Read\ndisallowed-tools: Write\nmodel: opus\n"
-        "effort: low\ncontext: fork\nagent: Explore",
-    )
-    (root / "scripts").mkdir()
-    (root / "scripts" / "a.sh").write_text("", encoding="utf-8")
-    (root / "b.txt").write_text("", encoding="utf-8")
-    active = registry(tmp_path).activate("one", "12", Path("/work"))
-    assert active.instructions == f"Fix 12 in /work with {root}/a.sh"
-    assert (active.id, active.name, active.skill_dir) == ("one", "one", root)
-    assert (active.allowed_tools, active.disallowed_tools) == (("Read",), ("Write",))
-    assert (active.model, active.effort, active.context, active.agent) == ("opus", "low", "fork", "Explore")
-    assert (active.resources, active.missing, active.diagnostics) == (("b.txt", "scripts/a.sh"), (), ())
-
-
-def test_resources_are_capped(tmp_path: Path) -> None:
-    """The first ones by name are kept."""
-    root = write_skill(tmp_path / "one")
-    for number in range(MAX_RESOURCES + 5):
-        (root / f"{number:03}.txt").write_text("", encoding="utf-8")
-    resources = registry(tmp_path).activate("one").resources
-    assert (len(resources), resources[0], resources[-1]) == (MAX_RESOURCES, "000.txt", "199.txt")
 
 
 def test_a_skill_that_vanished_says_so(tmp_path: Path) -> None:

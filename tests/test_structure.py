@@ -24,12 +24,13 @@ MAX_FILE_LINES, MAX_FUNCTION_LINES = 400, 60
 # Imports go down this list and never up. Rooms on one line do not know each other, except as noted in docs.
 LAYERS = (
     ("errors",),
+    ("manifest",),
     ("models",),
     ("hostdirs", "opening", "aio"),
     ("paths",),
     ("format", "policy", "search", "changes", "fileinfo"),
     ("registry", "workspace", "audit", "prompt", "sandbox", "programs"),
-    ("place", "scripts", "environment", "visible"),
+    ("place", "scripts", "environment", "visible", "activation"),
     ("runner",),
     ("intake",),
     ("tools",),

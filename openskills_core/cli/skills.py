@@ -13,7 +13,8 @@ from openskills_core.cli.output import headline, one_line, print_json, say, tabl
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from openskills_core.models import ActivatedSkill, Diagnostic, SkillInfo
+    from openskills_core.manifest import Diagnostic
+    from openskills_core.models import ActivatedSkill, SkillInfo
 
 _MAX_FILES = 100
 

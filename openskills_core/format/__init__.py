@@ -12,7 +12,7 @@ from openskills_core.format.render import render
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from openskills_core.models import Diagnostic, Manifest
+    from openskills_core.manifest import Diagnostic, Manifest
 
 __all__ = ["MAX_BYTES", "ParsedSkill", "parse_skill", "render"]
 

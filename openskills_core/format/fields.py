@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from openskills_core.format.frontmatter import Node, Notes, merge_pairs
 from openskills_core.format.tools import split_tools, tool_name
-from openskills_core.models import Manifest
+from openskills_core.manifest import Manifest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

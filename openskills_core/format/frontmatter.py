@@ -11,7 +11,8 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from openskills_core.models import MIB, Diagnostic, Severity
+from openskills_core.manifest import Diagnostic, Severity
+from openskills_core.models import MIB
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

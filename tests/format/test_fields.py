@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from openskills_core.format import ParsedSkill, parse_skill
-from openskills_core.models import Manifest
+from openskills_core.manifest import Manifest
 
 
 def parse(fields: str, skill_id: str = "my-skill") -> ParsedSkill:
