@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from openskills_core.models import Call, Skill, SkillInfo, as_strings
-from openskills_core.registry import SKILL_FILE, Location, Preset, standard_locations
+from openskills_core.registry import SKILL_FILE, Location, standard_locations
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from openskills_core.manifest import Preset
 
 
 def locations(

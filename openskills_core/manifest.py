@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 Severity = Literal["error", "warning", "info"]
+Preset = Literal["claude-code", "agentskills"]
 HookType = Literal["command", "prompt", "agent", "http"]
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 
 from openskills_core.errors import InvalidSkillError, PathEscapeError, SkillNotFoundError, WorkspaceError
 from openskills_core.format import MAX_BYTES, parse_skill
-from openskills_core.manifest import Diagnostic
+from openskills_core.manifest import Diagnostic, Preset
 from openskills_core.models import Skill
 from openskills_core.paths import Entry, Root
 
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 SKILL_FILE = "SKILL.md"
-
-Preset = Literal["claude-code", "agentskills"]
 
 _MAX_NAMED = 10
 _MAX_SHOWN = 100

@@ -24,7 +24,7 @@ from openskills_core.models import (
 from openskills_core.place import Place
 from openskills_core.policy import Approvals, Approver, Use, check, decide, validate_policy
 from openskills_core.programs import Programs
-from openskills_core.registry import Preset, Registry
+from openskills_core.registry import Registry
 from openskills_core.runner import Runner, Scope
 from openskills_core.sandbox import OnOutput, Sandbox, SandboxChoice
 from openskills_core.tools import ToolSet
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Mapping, Sequence
 
-    from openskills_core.manifest import Diagnostic
+    from openskills_core.manifest import Diagnostic, Preset
     from openskills_core.workspace import Workspace
 
 StrPath: TypeAlias = str | os.PathLike[str]
