@@ -21,9 +21,10 @@ DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 # Enough to pass through a directory that may be entered but not listed, as other users' homes are.
 _PASSING = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
 _SYS_OPENAT2 = 437
-_RESOLVE_NO_MAGICLINKS = 0x02
-_RESOLVE_BENEATH = 0x08
+_RESOLVE_NO_MAGICLINKS, _RESOLVE_NO_SYMLINKS, _RESOLVE_BENEATH = 0x02, 0x04, 0x08
 _MAX_RETRIES = 1_000
+# For absolute paths openat2(2) ignores the directory it is given.
+_ANYWHERE = -100
 
 
 @contextmanager
@@ -64,28 +65,39 @@ def _syscall() -> Any:
 
 def open_beneath(root: int, relative: str, flags: int) -> int:
     """Open through openat2; a rename elsewhere can make the kernel ask for another try (EAGAIN)."""
+    return _openat2(root, relative, flags, _RESOLVE_BENEATH | _RESOLVE_NO_MAGICLINKS)
+
+
+def _openat2(root: int, path: str, flags: int, resolve: int) -> int:
     import ctypes
 
-    path = os.fsencode(relative)
-    how = struct.pack("QQQ", flags, 0, _RESOLVE_BENEATH | _RESOLVE_NO_MAGICLINKS)
+    encoded, how = os.fsencode(path), struct.pack("QQQ", flags, 0, resolve)
     number, size = ctypes.c_long(_SYS_OPENAT2), ctypes.c_size_t(len(how))
     for _ in range(_MAX_RETRIES):
-        fd = int(_syscall()(number, ctypes.c_int(root), path, how, size))
+        fd = int(_syscall()(number, ctypes.c_int(root), encoded, how, size))
         if fd >= 0:
             return fd
         if ctypes.get_errno() not in (errno.EAGAIN, errno.EINTR):
             break
-    raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), relative)
+    raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), path)
 
 
 def open_without_links(path: Path, flags: int) -> int:
     """Open an absolute path on which no component is a symbolic link, and return the descriptor.
 
     Raises:
-        OSError: EXDEV for a link on the way or at the end, else what the system said.
+        OSError: EXDEV for a link or ".." on the way or a link at the end, else what the system said.
     """
+    text = str(path)
+    if choose_opener() is open_beneath and text.startswith("/") and ".." not in path.parts:
+        try:
+            return _openat2(_ANYWHERE, text, flags, _RESOLVE_NO_SYMLINKS)
+        except OSError as error:
+            if error.errno == errno.ELOOP:
+                raise OSError(errno.EXDEV, "symbolic link", text) from None
+            raise
     with closing(os.open("/", _PASSING)) as top:
-        return open_by_walk(top, str(path).strip("/") or ".", flags)
+        return open_by_walk(top, text.strip("/") or ".", flags)
 
 
 def open_by_walk(root: int, relative: str, flags: int) -> int:

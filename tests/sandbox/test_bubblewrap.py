@@ -291,6 +291,29 @@ def test_a_host_killed_before_the_release_leaves_a_sandbox_that_never_runs(tmp_p
         os.kill(int(pid), signal.SIGKILL)
 
 
+def test_a_sandbox_whose_limits_are_not_set_is_never_let_go(
+    sandbox: BubblewrapSandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The host reads the limits back: a helper that says nothing and does nothing is found out."""
+    sandbox.run(_shell("true", tmp_path))
+    monkeypatch.setattr(sandbox._spawner, "limit", lambda *_: None)
+    monkeypatch.setattr(bwrap, "_PATIENCE_S", 0.3)
+    with pytest.raises(SandboxUnavailableError, match="limits could not be set"):
+        sandbox.run(_shell("touch ran", tmp_path))
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_limit_that_cannot_be_set_is_told_and_nothing_runs(
+    sandbox: BubblewrapSandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The helper's own error reaches the caller."""
+    limit = sandbox._spawner.limit
+    monkeypatch.setattr(sandbox._spawner, "limit", lambda run, _pid, rlimits: limit(run, 2**22 + 1, rlimits))
+    with pytest.raises(SandboxUnavailableError, match="No such process"):
+        sandbox.run(_shell("touch ran", tmp_path))
+    assert not (tmp_path / "ran").exists()
+
+
 def test_a_call_interrupted_while_it_starts_never_runs(
     sandbox: BubblewrapSandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

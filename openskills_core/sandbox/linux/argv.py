@@ -97,7 +97,8 @@ def _tmpfs(path: str, megabytes: int, mode: str = "1777") -> tuple[str, ...]:
 @functools.lru_cache(maxsize=64)
 def _words(mounts: tuple[Mount, ...]) -> list[tuple[tuple[str, ...], int]]:
     """Return each mount's words, and where among them its source is if another user is to see it as its own."""
-    spelled = [(mount, (*_parents(mount.path), *_bind(mount))) for mount in mounts]
+    made = {Path("/"), Path(PRIVATE_TMP), Path(HOME)}
+    spelled = [(mount, (*_parents(mount.path, made), *_bind(mount))) for mount in mounts]
     return [(words, _source_at(mount, words)) for mount, words in spelled]
 
 
@@ -145,11 +146,13 @@ def _check(mount: Mount) -> None:
         )
 
 
-def _parents(path: Path) -> Iterator[str]:
+def _parents(path: Path, made: set[Path]) -> Iterator[str]:
+    """Yield what makes the directories above a mount that are not `made` yet, and note them."""
     # bwrap would give missing parents the source's private mode, and a throw-away user could not pass through them.
-    for parent in reversed(path.parents[:-1]):
-        if not parent.is_relative_to("/usr"):
+    for parent in reversed(path.parents):
+        if parent not in made and not parent.is_relative_to("/usr"):
             yield from ("--perms", "0755", "--dir", str(parent))
+        made.add(parent)
 
 
 def _bind(mount: Mount) -> tuple[str, ...]:

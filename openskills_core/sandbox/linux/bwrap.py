@@ -19,7 +19,7 @@ from openskills_core.sandbox.ending import Ending, ended
 from openskills_core.sandbox.linux.argv import Layout, command_line, mounts_of
 from openskills_core.sandbox.linux.etc import HOME, make_etc
 from openskills_core.sandbox.linux.find import find_bwrap, refuse_if_writable, unavailable
-from openskills_core.sandbox.linux.limits import Watch, rlimits
+from openskills_core.sandbox.linux.limits import Watch, are_set, rlimits
 from openskills_core.sandbox.linux.mounts import check_mounts, identities
 from openskills_core.sandbox.linux.report import report
 from openskills_core.sandbox.linux.seccomp import filter_program
@@ -28,12 +28,13 @@ from openskills_core.sandbox.linux.users import RunUsers
 from openskills_core.sandbox.pump import Controls, OnOutput, Pipes, Pump
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 _INFO = SandboxInfo(backend="bubblewrap", tier="full")
 _DEATH_S = 5.0
 _PATIENCE_S = 10.0
+_TICK_S = 0.0002
 
 
 class BubblewrapSandbox:
@@ -131,11 +132,11 @@ class _Status:
         while not self.closed and _readable(self.fd, deadline - time.monotonic()):
             self.read()
 
-    def has_ended(self) -> bool:
-        """Whether bubblewrap has given up; does not wait."""
+    def has_failed(self) -> bool:
+        """Whether bubblewrap has given up, or the spawner could not do its part; does not wait."""
         if _readable(self.fd, 0):
             self.read()
-        return self.closed
+        return self.closed or bool(self.error)
 
 
 class _Launch:
@@ -161,14 +162,15 @@ class _Launch:
             # Opened for both, so that it never ends: bubblewrap would take that for its release.
             held = os.open(f"/proc/self/fd/{block[0]}", os.O_RDWR | os.O_CLOEXEC)
             theirs = (stdin[0], stdout[1], stderr[1], status[1], held)
-            for fd in (*theirs, *block):
+            for fd in (*theirs, block[0]):
                 child_ends.callback(os.close, fd)
+            self._block = block[1]
             seccomp = _memory_file(filter_program())
             child_ends.callback(os.close, seccomp)
             self._status = _Status(status[0])
             self._pump = Pump(Pipes(*ours[:3]), self._job.stdin, self._job.limits.output_bytes, self._on_output)
             try:
-                self._spawn((*theirs, seccomp), block[1])
+                self._spawn((*theirs, seccomp))
             except BaseException:
                 child_ends.close()  # or our own copy of the status pipe would hide its end
                 self._abandon()
@@ -193,7 +195,7 @@ class _Launch:
             overuse=watch.overuse,
             cancel=cancel,
         )
-        self._spawner.release(self._run, self._status.child_pid, rlimits(self._job.limits))
+        os.write(self._block, b"x")
         why = self._pump.run(controls)
         self._kill()
         self._pump.drain()
@@ -204,14 +206,13 @@ class _Launch:
         ending = Ending(why=why, exit_code=self._status.exit_code, started=self._started, sandbox=_INFO)
         return ended(ending, self._pump)
 
-    def _spawn(self, fds: tuple[int, ...], block: int) -> None:
+    def _spawn(self, fds: tuple[int, ...]) -> None:
         line = command_line(self._job, self._layout)
         request = SpawnRequest(
             run=self._run,
             argv=line.argv,
             env={**self._job.env, "HOME": HOME, "TMPDIR": "/tmp"},  # noqa: S108 - inside the sandbox
             fds=fds,
-            block=block,
             run_id=self._layout.run_id,
             view_at=line.view_at,
         )
@@ -219,13 +220,24 @@ class _Launch:
 
     def _hold(self) -> None:
         """Wait for the first process, which bubblewrap holds, and see to it that it is as it was asked for."""
-        chosen = identities(self._mounts)
+        chosen, limits = identities(self._mounts), rlimits(self._job.limits)
         self._find_first_process()
         if self._init >= 0:
-            check_mounts(self._status.child_pid, self._mounts, chosen, ended=self._status.has_ended)
-        if self._status.closed or self._init < 0:
+            # Set while bubblewrap still mounts: by the time it is done, so are they.
+            self._spawner.limit(self._run, self._status.child_pid, limits)
+            check_mounts(self._status.child_pid, self._mounts, chosen, ended=self._status.has_failed)
+            self._await_limits(limits)
+        if self._status.closed or self._status.error or self._init < 0:
             self._pump.drain()
             raise unavailable(self._status.error or self._said())
+
+    def _await_limits(self, limits: Mapping[int, int]) -> None:
+        """Wait until the first process is limited; nothing may run before."""
+        deadline = time.monotonic() + _PATIENCE_S
+        while not (self._status.has_failed() or are_set(self._status.child_pid, limits)):
+            if time.monotonic() > deadline:
+                raise unavailable("its limits could not be set in time")
+            time.sleep(_TICK_S)
 
     def _find_first_process(self) -> None:
         """Get hold of the first process inside, unless bubblewrap ended before there was one."""
@@ -257,6 +269,7 @@ class _Launch:
             self._spawner.abandon(self._run)
         self._status.wait_for_end(_DEATH_S)
         self._pump.drain()
+        os.close(self._block)
         os.close(self._status.fd)
 
 

@@ -16,7 +16,7 @@ from openskills_core.sandbox.linux.argv import PRIVATE_TMP
 from openskills_core.sandbox.linux.etc import HOME
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from openskills_core.models import Job, Limits
@@ -29,6 +29,18 @@ _WORKSPACE_EVERY_S = 0.5
 _WORKSPACE_MAX_FILES = 100_000
 _MEMORY_SYSTEMS = (PRIVATE_TMP, HOME, "/dev/shm")  # noqa: S108 - the ones inside the sandbox
 _INODE = 1024
+_NAME_WIDTH = 26
+_NAMES = {
+    resource.RLIMIT_CPU: "Max cpu time",
+    resource.RLIMIT_FSIZE: "Max file size",
+    resource.RLIMIT_DATA: "Max data size",
+    resource.RLIMIT_CORE: "Max core file size",
+    resource.RLIMIT_NPROC: "Max processes",
+    resource.RLIMIT_NOFILE: "Max open files",
+    resource.RLIMIT_MEMLOCK: "Max locked memory",
+    resource.RLIMIT_AS: "Max address space",
+    resource.RLIMIT_MSGQUEUE: "Max msgqueue size",
+}
 
 
 def rlimits(limits: Limits) -> dict[int, int]:
@@ -52,6 +64,17 @@ def rlimits(limits: Limits) -> dict[int, int]:
         # Per process, for those that leave no trace in their parent's times; the watch adds up the others.
         wanted[resource.RLIMIT_CPU] = limits.cpu_ms // 1000 + 1
     return wanted
+
+
+def are_set(pid: int, wanted: Mapping[int, int]) -> bool:
+    """Whether a process has these rlimits, or lower ones, soft and hard; see proc_pid_limits(5)."""
+    lines = _read(f"/proc/{pid}/limits").splitlines()[1:]
+    found = {line[:_NAME_WIDTH].rstrip(): line[_NAME_WIDTH:].split()[:2] for line in lines}
+    return all(_is_within(found.get(_NAMES[kind], ()), bound) for kind, bound in wanted.items())
+
+
+def _is_within(values: Sequence[str], bound: int) -> bool:
+    return len(values) > 1 and all(value.isdigit() and int(value) <= bound for value in values)
 
 
 @dataclass(slots=True)

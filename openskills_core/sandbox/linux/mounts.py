@@ -40,7 +40,7 @@ _OWN = frozenset(
     }
 )
 _OCTAL = re.compile(rb"\\([0-7]{3})")
-_FIRST_LOOK_S, _POLL_S = 0.0015, 0.0003
+_FIRST_LOOK_S, _POLL_S = 0.0018, 0.0002
 _PATIENCE_S = 10.0
 
 Identity = tuple[int, int]

@@ -33,14 +33,13 @@ _MAIN = Path(__file__).with_name("spawner_main.py")
 class SpawnRequest:
     """A program to start. `fds` become 0, 1, 2 … in the child; `view_at` are argv positions to id-map to `run_id`.
 
-    `block` is the host's end of the pipe by which bubblewrap is held; `run` names the run in its release.
+    `run` names the run in later requests.
     """
 
     run: int
     argv: Sequence[str]
     env: Mapping[str, str]
     fds: Sequence[int]
-    block: int
     run_id: int = 0
     view_at: Sequence[int] = ()
 
@@ -80,15 +79,15 @@ class Spawner:
             "view_at": list(request.view_at),
         }
         with self._lock:
-            self._running().send(message, (*request.fds, request.block))
+            self._running().send(message, request.fds)
 
-    def release(self, run: int, pid: int, rlimits: Mapping[int, int]) -> None:
-        """Have the first process `pid` of a run limited and let go. A failure is told on the status pipe.
+    def limit(self, run: int, pid: int, rlimits: Mapping[int, int]) -> None:
+        """Have the first process `pid` of a run limited. Nobody answers, but a failure is told on the status pipe.
 
         Raises:
             SandboxUnavailableError: the helper process is gone, and the sandbox with it.
         """
-        message = {"op": "release", "run": run, "pid": pid, "rlimits": list(rlimits.items())}
+        message = {"op": "limit", "run": run, "pid": pid, "rlimits": list(rlimits.items())}
         with self._lock:
             self._running().send(message)
 

@@ -63,15 +63,13 @@ def _acting_as(user: int) -> Iterator[None]:
 
 
 class _Held:
-    """A sandbox from its start to its end: whose it is, how to let it go, and how to tell its host what is wrong.
+    """A sandbox from its start to its end: whose it is, and how to tell its host what is wrong.
 
-    bubblewrap waits for a byte at `block`, and takes the end of that pipe for one. So it holds a writing end itself:
-    the pipe never ends. What is held is not bound to die with us, therefore it is killed before we end.
+    While it is held it is not bound to die with us, therefore it is killed before we end.
     """
 
-    def __init__(self, user: int, block: int, status: int) -> None:
+    def __init__(self, user: int, status: int) -> None:
         self.user = user
-        self.block = block
         self.bwrap = 0
         self._status = status
 
@@ -93,7 +91,6 @@ class _Held:
 
     def close(self) -> None:
         """Forget it."""
-        os.close(self.block)
         os.close(self._status)
 
 
@@ -146,16 +143,15 @@ class Spawner:
         request = json.loads(self._read(_HEADER.unpack(header)[0]))
         if request["op"] == "hold":
             self._hold(request, fds)
-        elif request["op"] == "release":
-            self._release(request)
+        elif request["op"] == "limit":
+            self._limit(request)
         else:
             self._abandon(request["run"])
         return True
 
     def _hold(self, request: dict[str, Any], fds: list[int]) -> None:
-        """Start a sandbox; bubblewrap holds its first process until `_release`."""
-        *fds, block = fds
-        held = _Held(request["run_id"], block, os.dup(fds[_STATUS]))
+        """Start a sandbox; bubblewrap holds its first process until the host lets it go."""
+        held = _Held(request["run_id"], os.dup(fds[_STATUS]))
         try:
             pid = self._spawn(request, fds)
             self._runs[pid], self._held[request["run"]] = request["run"], held
@@ -167,8 +163,8 @@ class Spawner:
             for fd in fds:
                 os.close(fd)
 
-    def _release(self, request: dict[str, Any]) -> None:
-        """Limit the first process and let it go."""
+    def _limit(self, request: dict[str, Any]) -> None:
+        """Limit the first process, which is held: everything that it becomes and starts inherits the limits."""
         held = self._held.get(request["run"])
         if held is None:
             return  # ended meanwhile, as the host will have seen
@@ -177,14 +173,13 @@ class Spawner:
             with _acting_as(held.user):
                 for kind, value in request["rlimits"]:
                     _limit(request["pid"], kind, value)
-            os.write(held.block, b"x")
         except OSError as error:
             held.complain(error)
 
     def _receive(self) -> tuple[bytes, list[int]]:
         # Not socket.recv_fds, which drops its flags: without this one every child would inherit the descriptors of
         # every run, its own control pipes among them.
-        room = socket.CMSG_SPACE((len(CHILD_FDS) + 1) * array("i").itemsize)
+        room = socket.CMSG_SPACE(len(CHILD_FDS) * array("i").itemsize)
         header, control, _, _ = self._connection.recvmsg(_HEADER.size, room, socket.MSG_CMSG_CLOEXEC)
         fds = array("i")
         for level, kind, data in control:
