@@ -9,36 +9,17 @@ import pytest
 
 from openskills_core import SandboxUnavailableError
 from openskills_core.sandbox.linux import seccomp
+from tests.sandbox import bpf
 
 ALLOW, KILL = 0x7FFF_0000, 0x8000_0000
 EPERM, ENOSYS = 0x0005_0000 | errno.EPERM, 0x0005_0000 | errno.ENOSYS
 MACHINES = ("x86_64", "aarch64")
 
 
-def _run(program: bytes, audit: int, number: int, *arguments: int) -> int:
-    """Interpret classic BPF over a `struct seccomp_data`, as seccomp(2) describes it."""
-    words = [*arguments, *[0] * (6 - len(arguments))]
-    data = struct.pack("=IIQ6Q", number & 0xFFFF_FFFF, audit, 0, *words)
-    instructions = list(struct.iter_unpack("=HBBI", program))
-    accumulator = position = 0
-    while True:
-        code, if_true, if_false, value = instructions[position]
-        position += 1
-        if code == 0x20:
-            (accumulator,) = struct.unpack_from("=I", data, value)
-        elif code == 0x54:
-            accumulator &= value
-        elif code == 0x06:
-            return int(value)
-        else:
-            hit = {0x15: accumulator == value, 0x35: accumulator >= value, 0x45: bool(accumulator & value)}[code]
-            position += if_true if hit else if_false
-
-
 def _call(machine: str, name: str, *arguments: int) -> int:
     arch = seccomp.ARCHITECTURES[machine]
     numbers = {rule_name: number for number, _, rule_name in seccomp._rules(arch)}
-    return _run(seccomp.filter_program(machine), arch.audit, numbers[name], *arguments)
+    return bpf.run(seccomp.filter_program(machine), arch.audit, numbers[name], *arguments)
 
 
 @pytest.mark.parametrize("machine", MACHINES)
@@ -50,7 +31,7 @@ def test_every_number_gets_what_the_table_says(machine: str) -> None:
     rules = {number: rule for number, rule, _ in seccomp._rules(arch)}
     for number in range(600):
         if rules.get(number) in (None, *expected):
-            assert _run(program, arch.audit, number) == expected.get(rules.get(number, ""), ENOSYS), number
+            assert bpf.run(program, arch.audit, number) == expected.get(rules.get(number, ""), ENOSYS), number
 
 
 @pytest.mark.parametrize("machine", MACHINES)
@@ -58,14 +39,14 @@ def test_another_machines_calls_kill(machine: str) -> None:
     """Calls of a foreign ABI, by which numbers change their meaning, end the process."""
     program = seccomp.filter_program(machine)
     for other in (0x4000_0003, 0x4000_0028, 0):
-        assert _run(program, other, 1) == KILL
+        assert bpf.run(program, other, 1) == KILL
 
 
 def test_x32_numbers_kill() -> None:
     """The x32 twin of every call, which shares the x86_64 audit number, ends the process."""
     program = seccomp.filter_program("x86_64")
     for number in (0, 41, 59, 0x3FFF_FFFF):
-        assert _run(program, seccomp.ARCHITECTURES["x86_64"].audit, number | 0x4000_0000) == KILL
+        assert bpf.run(program, seccomp.ARCHITECTURES["x86_64"].audit, number | 0x4000_0000) == KILL
 
 
 @pytest.mark.parametrize("machine", MACHINES)
