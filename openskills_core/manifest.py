@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 Severity = Literal["error", "warning", "info"]
 Preset = Literal["claude-code", "agentskills"]
-HookType = Literal["command", "prompt", "agent", "http"]
+HookType = Literal["command", "prompt", "agent", "http", "mcp_tool"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +46,9 @@ class Requires:
 class Hook:
     """One handler of the `hooks:` field: what to run at `event` for the tools that `matcher` names ("" is all).
 
-    `command` is the shell command of a "command" hook and the text, agent or URL of the other types. `cwd` is relative
-    to the skill; `timeout_ms` None leaves it to the host.
+    `command` is the shell command of a "command" hook, or the program where `args` are given; for the other types it
+    is the prompt, the URL or the tool (`mcp__server__tool`). `cwd` is relative to the skill; `timeout_ms` None leaves
+    it to the host. `condition` is a rule such as `Bash(git *)` that narrows the matcher.
     """
 
     event: str
@@ -57,6 +58,8 @@ class Hook:
     timeout_ms: int | None = None
     once: bool = False
     cwd: str = ""
+    condition: str = ""
+    args: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

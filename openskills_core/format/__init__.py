@@ -2,60 +2,108 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from openskills_core.format.checks import check_manifest, is_reserved
 from openskills_core.format.fields import read_fields
-from openskills_core.format.frontmatter import MAX_BYTES, Notes, read_document
-from openskills_core.format.render import render
+from openskills_core.format.frontmatter import read_document
+from openskills_core.format.inject import Injection, injections
+from openskills_core.format.invocations import Invocations, split_invocations
+from openskills_core.format.notes import Notes
+from openskills_core.format.render import Filling, Value, render
+from openskills_core.format.sections import MAX_BYTES, Sections
+from openskills_core.format.standin import LOOKED_AT, stand_in
+from openskills_core.format.variables import Variables
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
-    from openskills_core.manifest import Diagnostic, Manifest
+    from openskills_core.manifest import Diagnostic, Manifest, Preset
 
-__all__ = ["MAX_BYTES", "ParsedSkill", "parse_skill", "render"]
+__all__ = [
+    "MAX_BYTES",
+    "Filling",
+    "Injection",
+    "Invocations",
+    "ParsedSkill",
+    "Value",
+    "Variables",
+    "injections",
+    "parse_skill",
+    "render",
+    "split_invocations",
+]
 
 
 @dataclass(frozen=True, slots=True)
 class ParsedSkill:
-    """One SKILL.md as Claude Code would load it.
+    """One SKILL.md as the clients of a preset would load it.
 
-    `body` is the text after the frontmatter without blank lines around it. `description` is the manifest's, else the
-    first line of the body that is no heading, else its first heading, else "".
+    `description` is the manifest's, else the first line of the body that is no heading, else its first heading, else
+    "". `loads` is False when those clients would leave the skill out; a diagnostic of severity "error" says why.
+    `lines` maps each field of the frontmatter, unknown ones too, to the line it is on. The body begins on line
+    `body_line` of the file.
     """
 
     manifest: Manifest
-    body: str
     description: str
     diagnostics: tuple[Diagnostic, ...]
+    loads: bool
+    body_line: int
+    lines: Mapping[str, int]
+    _sections: Sections = field(repr=False)
+
+    @property
+    def body(self) -> str:
+        """The text after the frontmatter without blanks around it, decoded when it is asked for."""
+        return self._sections.body()
 
 
-def parse_skill(data: bytes, path: Path, skill_id: str) -> ParsedSkill:
+def parse_skill(data: bytes, path: Path, skill_id: str, *, preset: Preset = "claude-code") -> ParsedSkill:
     """Read one SKILL.md. Never raises: what is wrong becomes a diagnostic and the rest still counts.
 
     Args:
         data: the file's bytes; one over `MAX_BYTES` is reported and not read.
         path: where the file is; only named in diagnostics.
-        skill_id: the name of the skill's directory, and the skill's name where the frontmatter gives none.
+        skill_id: the name of the skill's directory, behind `plugin:` for a plugin's skill; the directory is the
+            skill's name where the frontmatter gives none.
+        preset: whose rules decide whether such a skill loads at all. "claude-code" leaves out the reserved names
+            `anthropic-skills` and `anthropic-skills:…`, "agentskills" skills without a description or readable YAML.
     """
     notes = Notes(path, skill_id)
     document = read_document(data, notes)
-    manifest = read_fields(document.fields, skill_id, notes)
-    body = document.body.strip()
-    description = manifest.description or _first_line(body)
+    directory = skill_id.rpartition(":")[2]
+    manifest = read_fields(document.fields, document.lines, directory, notes)
+    check_manifest(manifest, document.lines, directory, notes)
     if not manifest.description:
-        _note_missing_description(description, notes)
-    return ParsedSkill(manifest, body, description, tuple(notes.items))
+        _note_missing_description(document.lines.get("description", 1), preset, notes)
+    sections = document.sections
+    return ParsedSkill(
+        manifest,
+        manifest.description or stand_in(sections.head(LOOKED_AT)),
+        loads=_loads(manifest, skill_id, preset, notes),
+        diagnostics=tuple(notes.items),
+        body_line=sections.body_line(),
+        lines=document.lines,
+        _sections=sections,
+    )
 
 
-def _first_line(body: str) -> str:
-    lines = [line for line in map(str.strip, body.splitlines()) if line.strip("#-")]
-    text = next((line for line in lines if not line.startswith("#")), "")
-    return text or next((line.lstrip("#").strip() for line in lines), "")
-
-
-def _note_missing_description(description: str, notes: Notes) -> None:
+def _note_missing_description(line: int, preset: Preset, notes: Notes) -> None:
     advice = "write a description: that says what the skill does and when to use it"
-    stopgap = "; the first line of the text stands in for it" if description else "; there is no text to take one from"
-    notes.warning("no-description", advice + stopgap)
+    if preset == "agentskills":
+        notes.add("no-description", f"{advice}; without one it is left out", line, severity="error")
+    else:
+        notes.add("no-description", f"{advice}; the first line of the text stands in for it", line)
+
+
+def _loads(manifest: Manifest, skill_id: str, preset: Preset, notes: Notes) -> bool:
+    if preset == "agentskills":
+        return bool(manifest.description)
+    if is_reserved(skill_id, manifest.name):
+        advice = "give the skill another name: anthropic-skills is kept for skills of claude.ai, so it is left out"
+        notes.add("reserved-name", advice)
+        return False
+    return True

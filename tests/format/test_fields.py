@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from openskills_core.format import ParsedSkill, parse_skill
+from openskills_core.format.fields import FIELDS
 from openskills_core.manifest import Manifest
 
 
@@ -109,8 +110,12 @@ def test_metadata_in_one_line_and_with_duplicates() -> None:
         ("license:\n  - a\n  - b", "expected-text"),
         ("context: spoon", "bad-value"),
         ("effort: [max]", "bad-value"),
+        ("shell: zsh", "bad-value"),
+        ("background: maybe", "bad-boolean"),
+        ("paths: {a: b}", "expected-list"),
+        ("arguments: [a b, 1c]", "bad-argument-name"),
+        ("arguments: $file", "bad-argument-name"),
         ("Some-Field: x", "unknown-field"),
-        ("hooks: {}", "field-without-effect"),
         ("? [a]\n: b", "bad-field-name"),
         ("name: Other_Name", "bad-name"),
         ("name: -x-", "bad-name"),
@@ -131,19 +136,97 @@ def test_each_mistake_has_its_code_and_keeps_the_skill(fields: str, expected: st
 
 @pytest.mark.parametrize(
     ("written", "meant"),
-    [("allowed_tools", "allowed-tools"), ("when-to-use", "when_to_use"), ("Description", "description")],
+    [
+        ("allowed_tools", "allowed-tools"),
+        ("allowedTools", "allowed-tools"),
+        ("when-to-use", "when_to_use"),
+        ("Description", "description"),
+        ("descripton", "description"),
+        ("disable_model_invocation", "disable-model-invocation"),
+        ("user-invokable", "user-invocable"),
+        ("licence", "license"),
+        ("hook", "hooks"),
+        ("argument_hint", "argument-hint"),
+    ],
 )
-def test_a_misspelt_field_is_pointed_out(written: str, meant: str) -> None:
-    """Field names must match exactly, so the nearest one is named."""
-    (note,) = parse(f"{written}: x").diagnostics
-    assert (note.code, note.severity) == ("unknown-field", "info")
-    assert f"did you mean '{meant}'" in note.message
+def test_a_misspelt_field_has_no_effect_and_is_pointed_out(written: str, meant: str) -> None:
+    """Field names must match exactly, as in Claude Code, so the one to write is named."""
+    skill = parse(f"{written}: x")
+    (note,) = skill.diagnostics
+    assert (note.code, note.severity, note.line) == ("misspelt-field", "warning", 3)
+    assert f"write {meant} instead of {written!r}" in note.message
+    assert skill.manifest == Manifest(name="my-skill", description="D", extra={written: "x"})
+
+
+@pytest.mark.parametrize(
+    ("field", "advice"),
+    [
+        ("author", "put your own fields under metadata:"),
+        ("agents", "put your own fields under metadata:"),
+        ("mode", "put your own fields under metadata:"),
+        ("tools", "write allowed-tools"),
+        ("triggers", "say it in when_to_use"),
+        ("x" * 5000, "put your own fields under metadata:"),
+    ],
+)
+def test_an_unknown_field_is_kept_and_remarked_upon(field: str, advice: str) -> None:
+    """It is no mistake, only without effect here."""
+    skill = parse(f"{field}:\n  - x\n  - y") if len(field) < 1000 else parse(f"? {field}\n: - x\n  - y")
+    assert skill.manifest.extra[field].split() == ["-", "x", "-", "y"]
+    (note,) = skill.diagnostics
+    assert (note.code, note.severity, note.line) == ("unknown-field", "info", 3)
+    assert advice in note.message
+    assert len(note.message) < 200
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        ("version: 1.0", {"version": "1.0"}),
+        ("when_not_to_use: [a, b]", {"when_not_to_use": "[a, b]"}),
+        ("display-name: My Skill", {"display-name": "My Skill"}),
+        ("display_name: My Skill", {"display_name": "My Skill"}),
+        ("displayName: My Skill", {"displayName": "My Skill"}),
+        ("default-enabled: false", {"default-enabled": "false"}),
+        ("fallback: x", {"fallback": "x"}),
+        ("compatibility:\n  min_version: 1.0", {"compatibility": "min_version: 1.0"}),
+        ("metadata:\n  short-description: x\n  adk_inject_state: true", {}),
+    ],
+)
+def test_fields_of_other_clients_are_kept_without_a_word(written: str, kept: dict[str, str]) -> None:
+    """Their values are the text or the source that was written."""
+    skill = parse(written)
+    assert (skill.manifest.extra, skill.diagnostics) == (kept, ())
+
+
+def test_when_to_use_may_be_a_list_of_sentences() -> None:
+    """One client writes it so; a model is shown one line."""
+    skill = parse("when_to_use:\n  - For tables\n  - For charts")
+    assert (skill.manifest.when_to_use, skill.diagnostics) == ("For tables; For charts", ())
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "'src/**/*.{ts,tsx}, docs/*.md'",
+        "src/**/*.{ts,tsx},docs/*.md,",
+        "['src/**/*.{ts,tsx}', docs/*.md]",
+        "\n  - src/**/*.{ts,tsx}\n  - docs/*.md",
+    ],
+)
+def test_paths_are_patterns(written: str) -> None:
+    """A comma inside braces is part of the pattern."""
+    skill = parse(f"paths: {written}")
+    assert (skill.manifest.paths, skill.diagnostics) == (("src/**/*.{ts,tsx}", "docs/*.md"), ())
 
 
 def test_the_remaining_fields_arrive_as_written() -> None:
     """Each field has its place in the manifest."""
-    fields = "name: my-skill\nmodel: opus\neffort: xhigh\ncontext: fork\nagent: Explore\nargument-hint: '[file]'"
-    expected = Manifest(
+    fields = (
+        "name: my-skill\nmodel: opus\neffort: xhigh\ncontext: fork\nagent: Explore\nargument-hint: '[file]'\n"
+        "background: off\nshell: powershell"
+    )
+    expected = Manifest(  # noqa: S604 - the shell is a field of the format
         name="my-skill",
         description="D",
         model="opus",
@@ -151,8 +234,30 @@ def test_the_remaining_fields_arrive_as_written() -> None:
         context="fork",
         agent="Explore",
         argument_hint="[file]",
+        background=False,
+        shell="powershell",
     )
-    assert parse(fields).manifest == expected
+    skill = parse(fields)
+    assert (skill.manifest, skill.diagnostics) == (expected, ())
+
+
+@pytest.mark.parametrize("field", sorted(FIELDS))
+def test_a_field_without_a_value_is_as_good_as_absent(field: str) -> None:
+    """Whatever it takes, nothing is criticised and the default holds."""
+    skill = parse_skill(f"---\n{field}:\n---\nBody".encode(), Path("/skills/SKILL.md"), "my-skill")
+    assert skill.manifest == Manifest(name="my-skill")
+    assert codes(skill) == ["no-description"]
+
+
+@pytest.mark.parametrize("field", sorted(FIELDS))
+@pytest.mark.parametrize(
+    "value", ["x", "''", "[]", "{}", "[[a]]", "[{a: b}]", "{a: {b: c}}", "{[a]: b}", "[~]", "|\n  a"]
+)
+def test_no_shape_of_a_value_spoils_the_fields_beside_it(field: str, value: str) -> None:
+    """Each field reads what it can and leaves the rest of the frontmatter alone."""
+    skill = parse(f"{field}: {value}\nmine: x")
+    assert skill.manifest.extra["mine"] == "x"
+    assert all(note.line <= 4 for note in skill.diagnostics if note.code != "unknown-field")
 
 
 @pytest.mark.parametrize("name", ["\uff4d\uff59-skill", "my-skill"])

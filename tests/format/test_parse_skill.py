@@ -1,19 +1,16 @@
-"""How a SKILL.md loads: the rows of the format that concern a running host, each with its outcome."""
+"""How a SKILL.md loads: what becomes of its fields, its body and its mistakes as a whole."""
 
 from __future__ import annotations
 
-import itertools
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openskills_core.format import MAX_BYTES, ParsedSkill, parse_skill
-from openskills_core.format.frontmatter import MAX_FRONTMATTER, MAX_NOTES
+from openskills_core.format import ParsedSkill, parse_skill
+from openskills_core.format.notes import MAX_NOTES
 
 PATH = Path("/skills/my-skill/SKILL.md")
 BODY = "# Title\n\nDo the work.\n"
@@ -79,31 +76,6 @@ def test_dashes_inside_a_value_or_the_body_are_no_fence() -> None:
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
-        ("Use when: the user asks", "Use when: the user asks"),
-        ("Don't use 'this' for: that", "Don't use 'this' for: that"),
-        ("@mention somebody", "@mention somebody"),
-        ("`code` first", "`code` first"),
-        ("[x] y", "[x] y"),
-        ("*b* is bold", "*b* is bold"),
-        ('"Quoted" word', '"Quoted" word'),
-        ("% of it: all", "% of it: all"),
-        ("&a [*a]", "&a [*a]"),
-        ("Use when: long\n  and longer\n", "Use when: long and longer"),
-        ("First line\n  note: second line", "First line note: second line"),
-    ],
-)
-def test_a_description_that_is_no_yaml_is_read_as_text(value: str, expected: str) -> None:
-    """The entry at fault is quoted and read again; its neighbours keep their meaning."""
-    skill = with_fields(f"name: my-skill\nallowed-tools: [Read, Grep]\ndescription: {value}\nuser-invocable: no")
-    assert skill.description == expected
-    assert skill.manifest.allowed_tools == ("Read", "Grep")
-    assert not skill.manifest.user_invocable
-    assert [(note.code, note.line) for note in skill.diagnostics] == [("yaml-repaired", 4)]
-
-
-@pytest.mark.parametrize(
-    ("value", "expected"),
-    [
         ("!important do it", "!important do it"),
         ("|\n  two\n  lines", "two\nlines"),
         (">-\n  one\n  line", "one line"),
@@ -154,28 +126,20 @@ def test_without_frontmatter_the_whole_file_is_the_body() -> None:
     ("body", "expected"),
     [
         ("# Only a heading\n", "Only a heading"),
-        ("#\n\n---\n\n- first item\n", "- first item"),
+        ("#\n\n---\n\n- first item\n", "first item"),
+        ("3. third\n", "third"),
+        ("<!-- made\nby hand -->\n\n# A\n\ntext\n", "text"),
+        ("```markdown\ntext\n```\n", "text"),
+        ("x" * 2000, "x" * 1024),
+        ("\n" * 70_000 + "too far down\n", "too far down"),
+        ("#\n" * 70_000 + "too far down\n", ""),
         ("## A\n\n   indented\n", "indented"),
         ("", ""),
     ],
 )
 def test_the_body_describes_a_skill_without_a_description(body: str, expected: str) -> None:
-    """Headings and rules are passed over while there is any text."""
+    """Headings, rules, comments and code fences are passed over while there is any text near the top."""
     assert parse(f"---\nname: my-skill\n---\n{body}").description == expected
-
-
-def test_frontmatter_below_the_first_line_is_body() -> None:
-    """As in Claude Code, the fence must be the first line; the author is told."""
-    skill = parse("\n---\nname: other\n---\nBody")
-    assert (skill.manifest.name, skill.body) == ("my-skill", "---\nname: other\n---\nBody")
-    assert codes(skill)[0] == "late-frontmatter"
-
-
-def test_frontmatter_that_never_ends_is_body() -> None:
-    """Without a closing fence there are no fields."""
-    skill = parse("---\nname: other\nBody")
-    assert (skill.manifest.name, codes(skill)[0]) == ("my-skill", "unclosed-frontmatter")
-    assert "name: other" in skill.body
 
 
 @pytest.mark.parametrize(
@@ -186,7 +150,6 @@ def test_frontmatter_that_never_ends_is_body() -> None:
         ("just text", 2),
         ("name: 'x\n...\nname: y", None),
         ("name: a\n...\n---  x\nname: b", None),
-        ("name: \x01", None),
     ],
 )
 def test_yaml_beyond_repair_costs_the_fields_and_not_the_skill(fields: str, line: int | None) -> None:
@@ -205,52 +168,11 @@ def test_of_duplicate_fields_the_last_counts() -> None:
     assert [(note.code, note.line) for note in skill.diagnostics] == [("duplicate-field", 4)]
 
 
-def test_bytes_that_are_not_utf8_are_replaced_and_reported() -> None:
-    """The rest of the skill still counts."""
-    skill = parse(b"---\nname: my-skill\ndescription: caf\xe9\n---\nBody")
-    assert (skill.description, skill.body) == ("caf\ufffd", "Body")
-    assert [(note.code, note.line) for note in skill.diagnostics] == [("not-utf-8", 3)]
-
-
-def _alias_bomb() -> str:
-    names = "abcdefghi"
-    lines = [f"{new}: &{new} [{', '.join([f'*{old}'] * 9)}]" for old, new in itertools.pairwise(names)]
-    return "\n".join(["a: &a [x, x, x, x, x, x, x, x, x]", *lines, "description: *i"])
-
-
-@pytest.mark.parametrize(
-    ("fields", "complaint"),
-    [
-        pytest.param(_alias_bomb(), "aliases", id="alias-bomb"),
-        pytest.param("name: " + "[" * 1000 + "]" * 1000, "nested", id="deep-flow-nest"),
-        pytest.param("\n".join(" " * depth + "a:" for depth in range(400)), "nested", id="deep-block-nest"),
-        pytest.param("name: x\n" + "# " * MAX_FRONTMATTER, "KiB", id="huge-frontmatter"),
-    ],
-)
-def test_hostile_yaml_is_refused_at_once(fields: str, complaint: str) -> None:
-    """A bomb costs less than 50 ms of processor time and leaves a skill without fields."""
-    with_fields("name: warm-up")
-    start = time.process_time()
-    skill = with_fields(fields)
-    assert time.process_time() - start < 0.05
-    assert (skill.diagnostics[0].code, skill.manifest.name) == ("bad-yaml", "my-skill")
-    assert complaint in skill.diagnostics[0].message
-
-
 def test_an_honest_alias_is_followed() -> None:
     """Anchors and aliases are part of YAML and few of them are harmless."""
     skill = with_fields("description: &d Does it.\nwhen_to_use: *d\nmetadata: {a: &v 1.0, b: *v}")
     assert skill.manifest.when_to_use == "Does it."
     assert skill.manifest.metadata == {"a": "1.0", "b": "1.0"}
-
-
-def test_the_yaml_reader_without_libyaml_reads_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    """PyYAML is also installed without its C part; limits hold there too."""
-    fields = f"name: my-skill\ndescription: !word [x] é: y\nmetadata: {{a: [1, b: 2]}}\nlicense: {'[' * 40}"
-    fast = with_fields(fields), with_fields("name: " + "[" * 1000), with_fields(_alias_bomb())
-    monkeypatch.delattr(yaml, "CSafeLoader")
-    assert (with_fields(fields), with_fields("name: " + "[" * 1000), with_fields(_alias_bomb())) == fast
-    assert fast[0].description == "!word [x] é: y"
 
 
 def test_a_tag_never_builds_an_object() -> None:
@@ -259,15 +181,12 @@ def test_a_tag_never_builds_an_object() -> None:
     assert skill.description.endswith("[ls]")
 
 
-def test_a_file_beyond_the_limit_is_reported_and_not_read() -> None:
-    """The skill loads, named by its directory."""
-    skill = parse(b"---\nname: x\n---\n" + b"x" * MAX_BYTES)
-    assert (skill.manifest.name, skill.body, codes(skill)[0]) == ("my-skill", "", "file-too-large")
-
-
 def test_a_file_of_nothing_but_mistakes_does_not_flood() -> None:
-    """The number of diagnostics of one file is capped."""
-    assert len(with_fields("\n".join(f"k{number}: v" for number in range(1000))).diagnostics) == MAX_NOTES
+    """The number of diagnostics of one file is capped, but an error that keeps it from loading is always among them."""
+    data = "---\n" + "".join(f"k{number}: v\n" for number in range(1000)) + "---\n"
+    assert len(parse(data).diagnostics) == MAX_NOTES
+    *_, last = parse_skill(data.encode(), PATH, "my-skill", preset="agentskills").diagnostics
+    assert (last.code, last.severity) == ("no-description", "error")
 
 
 def test_diagnostics_say_where_they_are() -> None:
@@ -276,6 +195,74 @@ def test_diagnostics_say_where_they_are() -> None:
     assert (note.path, note.line, note.skill_id) == (PATH, 4, "my-skill")
     expected = "bad-boolean: write true or false for 'user-invocable', not 'maybe'"
     assert str(note) == f"/skills/my-skill/SKILL.md:4: warning {expected}"
+
+
+def test_lines_lead_back_to_the_file() -> None:
+    """Each field has the line of its name, and the body the line of its first text."""
+    skill = parse("---\n# note\nname: my-skill\ndescription:\n  D\nmine: 1\n---\n\n\nfirst\nsecond\n")
+    assert skill.lines == {"name": 3, "description": 4, "mine": 6}
+    assert (skill.body_line, skill.body) == (10, "first\nsecond")
+
+
+@pytest.mark.parametrize(("data", "line"), [("", 1), ("text", 1), ("\n\n text", 3), ("---\nname: x\n---", 3)])
+def test_a_body_has_a_line_even_where_there_is_little_of_it(data: str, line: int) -> None:
+    """Without frontmatter, and without body, too."""
+    assert parse(data).body_line == line
+
+
+@pytest.mark.parametrize(
+    ("data", "loads"),
+    [
+        pytest.param("---\nname: my-skill\ndescription: D\n---\n", True, id="described"),
+        pytest.param("---\nname: my-skill\n---\nText", False, id="no-description"),
+        pytest.param("---\ndescription: '  '\n---\nText", False, id="empty-description"),
+        pytest.param("---\ndescription: D\nmetadata:\n\tx: y\n---\nText", False, id="no-yaml"),
+        pytest.param("Text", False, id="no-frontmatter"),
+        pytest.param("---\ndescription: Use when: asked\n---\n", True, id="repaired"),
+    ],
+)
+def test_the_agentskills_preset_leaves_out_what_has_no_description(data: str, loads: bool) -> None:
+    """As the client guide asks, with an error that says so; Claude Code takes the first line of text instead."""
+    skill = parse_skill(data.encode(), PATH, "my-skill", preset="agentskills")
+    assert skill.loads is loads
+    assert any(note.severity == "error" for note in skill.diagnostics) is not loads
+    assert parse(data).loads
+
+
+@pytest.mark.parametrize(
+    ("skill_id", "name"),
+    [
+        ("anthropic-skills", ""),
+        ("mine", "anthropic-skills"),
+        ("mine", "'anthropic-skills:mine'"),
+        ("mine", "Anthropic-Skills"),
+        ("mine", "anthropic\u200b-skills"),
+        ("mine", "\uff41nthropic-skills"),
+        ("anthropic-skills:pdf", ""),
+    ],
+)
+def test_the_claude_code_preset_leaves_out_reserved_names(skill_id: str, name: str) -> None:
+    """However the name is spelt; the open format reserves none."""
+    data = f"---\nname: {name}\ndescription: D\n---\n".encode()
+    skill = parse_skill(data, PATH, skill_id)
+    assert not skill.loads
+    assert [note.severity for note in skill.diagnostics if note.code == "reserved-name"] == ["error"]
+    assert parse_skill(data, PATH, skill_id, preset="agentskills").loads
+
+
+@pytest.mark.parametrize(
+    ("skill_id", "name"), [("anthropic-skills-mine", ""), ("plugin:anthropic-skills", ""), ("a", "b")]
+)
+def test_a_name_that_only_resembles_a_reserved_one_is_free(skill_id: str, name: str) -> None:
+    """A plugin's prefix stays in front of its skill's name."""
+    assert parse_skill(f"---\nname: {name}\ndescription: D\n---\n".encode(), PATH, skill_id).loads
+
+
+def test_a_plugins_skill_is_named_by_its_directory() -> None:
+    """The prefix is no part of the name, so naming the skill as its directory is no mismatch."""
+    skill = parse_skill(b"---\ndescription: D\nname: review\n---\n", PATH, "plugin:review")
+    assert (skill.manifest.name, skill.diagnostics) == ("review", ())
+    assert parse_skill(b"---\ndescription: D\n---\n", PATH, "plugin:review").manifest.name == "review"
 
 
 _YAMLISH = st.text(alphabet="ab:-#'\"[]{}&*!|>%@`, \n\t\r\\()$0é\x00\ufeff")
