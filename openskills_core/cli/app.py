@@ -21,6 +21,7 @@ _READER_LEFT = 141
 _COMMANDS = {
     "list": "skills:list_skills",
     "show": "skills:show",
+    "validate": "validate:validate",
     "run": "execute:run",
     "exec": "execute:execute",
     "tools": "agents:tools",

@@ -80,7 +80,7 @@ def run(skill_id: str, script: str | None, data: Any, *, arguments: Sequence[str
 @click.argument("command")
 @running_options
 def execute(command: str, **options: Unpack[_Options]) -> int:
-    """Run COMMAND with bash, in the workspace, with every skill to read."""
+    """Run COMMAND with bash in the workspace, every skill to read."""
     return _run(lambda runtime, how: runtime.run_command(command, **how), {}, options)
 
 
@@ -136,8 +136,9 @@ def _told(result: ExecutionResult) -> str:
 
 
 def _files(result: ExecutionResult) -> str:
+    unseen = "" if result.artifacts_complete else ", and perhaps others that were not looked at"
     if not result.artifacts:
-        return "no files changed"
+        return f"no files changed{unseen}"
     named = ", ".join(f"{file.change} {file.path}" for file in result.artifacts[:_MAX_NAMED])
     more = len(result.artifacts) - _MAX_NAMED
-    return f"{named} and {more} more" if more > 0 else named
+    return f"{named} and {more} more{unseen}" if more > 0 else f"{named}{unseen}"

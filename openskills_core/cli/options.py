@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+from openskills_core.errors import SkillNotFoundError
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from openskills_core.manifest import Diagnostic
     from openskills_core.runtime import OpenSkillRuntime
 
 _Command = TypeVar("_Command", bound="Callable[..., Any]")
@@ -40,16 +44,33 @@ def running_options(command: _Command) -> _Command:
     return command
 
 
+@contextmanager
 def open_runtime(
     skills: Sequence[str], *, workspace: str | None = None, python: str | None = None, sandbox: str = "auto"
-) -> OpenSkillRuntime:
-    """Return a runtime for the `--skills` directories, or for the usual ones when there are none."""
+) -> Iterator[OpenSkillRuntime]:
+    """Hold a runtime for the `--skills` directories, or for the usual ones when there are none.
+
+    Raises:
+        SkillNotFoundError: from within; it says as well what discovery has against a skill of that name.
+    """
     from openskills_core.runtime import OpenSkillRuntime
 
     usual = [str(_OWN_SKILLS)] if _OWN_SKILLS.is_dir() else []
-    return OpenSkillRuntime(
+    with OpenSkillRuntime(
         skills or usual, standard_locations=not skills, workspace_dir=workspace, python=python, sandbox=sandbox
-    )
+    ) as runtime:
+        try:
+            yield runtime
+        except SkillNotFoundError as error:
+            reasons = [f"; {note}" for note in runtime.diagnostics if _explains(note, error.culprit)]
+            raise SkillNotFoundError(f"{error}{''.join(reasons[:1])}", culprit=error.culprit) from error
+
+
+def _explains(note: Diagnostic, skill_id: str) -> bool:
+    """Whether a diagnostic may be why there is no such skill: it is about that directory, or about a whole location."""
+    if note.skill_id:
+        return note.severity == "error" and note.skill_id == skill_id
+    return note.code == "no-such-directory" or skill_id in (note.path.name, note.path.parent.name)
 
 
 _RUNNING = (

@@ -22,18 +22,22 @@ _MAX_FILES = 100
 @click.command("list", epilog="Example: openskills list --skills ./skills")
 @skills_option
 @click.option("--verbose", is_flag=True, help="Tell of what is merely worth knowing, too.")
+@click.option("--diagnostics", "only_notes", is_flag=True, help="Print what is wrong with skills, instead of them.")
 @json_option
-def list_skills(skills: Sequence[str], *, verbose: bool, as_json: bool) -> None:
+def list_skills(skills: Sequence[str], *, verbose: bool, only_notes: bool, as_json: bool) -> None:
     """List the skills. Why one was not picked up is on standard error."""
     with open_runtime(skills) as runtime:
         found, notes = runtime.discover_skills(), runtime.diagnostics
+    if only_notes:
+        _print_notes(notes, as_json=as_json)
+        return
     if as_json:
         print_json([asdict(skill) for skill in found])
     else:
         _print_skills(found)
     for note in notes:
         if verbose or note.severity != "info":
-            warn(str(note))
+            warn(one_line(str(note)))
 
 
 @click.command(epilog="Example: openskills show csv-profile")
@@ -41,7 +45,7 @@ def list_skills(skills: Sequence[str], *, verbose: bool, as_json: bool) -> None:
 @skills_option
 @json_option
 def show(skill_id: str, skills: Sequence[str], *, as_json: bool) -> None:
-    """Show what a skill says of itself, its files and its instructions."""
+    """Show what a skill says of itself, its files and its text."""
     with open_runtime(skills) as runtime:
         active = runtime.activate_skill(skill_id)
         info = next(skill for skill in runtime.list_skills() if skill.id == skill_id)
@@ -50,6 +54,14 @@ def show(skill_id: str, skills: Sequence[str], *, as_json: bool) -> None:
         print_json(_document(info, active, files))
     else:
         _print_skill(info, active, files)
+
+
+def _print_notes(notes: Sequence[Diagnostic], *, as_json: bool) -> None:
+    if as_json:
+        print_json([asdict(note) for note in notes])
+        return
+    for note in notes:
+        say(one_line(str(note)))
 
 
 def _print_skills(found: Sequence[SkillInfo]) -> None:

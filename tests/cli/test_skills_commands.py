@@ -63,6 +63,22 @@ def test_list_keeps_infos_for_verbose(cli: Cli, make_skill: MakeSkill) -> None:
     assert ": info " in cli("list", "--verbose").stderr
 
 
+def test_list_prints_diagnostics_instead(cli: Cli, make_skill: MakeSkill, skills: Path) -> None:
+    """Where they are wanted by themselves, as text or as JSON, nothing else is printed."""
+    make_skill("alpha", "name: alpha\ndescription: Does alpha.\nunheard-of: 1\n")
+    (skills / "mine").mkdir()
+    (skills / "mine" / "skill.md").touch()
+    done = cli("list", "--diagnostics")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [line.split(": ")[1] for line in done.stdout.splitlines()] == ["warning wrong-case", "info unknown-field"]
+    notes = json.loads(cli("list", "--diagnostics", "--json").stdout)
+    assert [(note["code"], note["severity"], note["skill_id"]) for note in notes] == [
+        ("wrong-case", "warning", ""),
+        ("unknown-field", "info", "alpha"),
+    ]
+    assert notes[1]["path"] == str(skills / "alpha" / "SKILL.md")
+
+
 def test_list_of_nothing_says_what_to_do(cli: Cli) -> None:
     """Where there are no skills the next step is named, and an empty list is still a document."""
     assert "--skills DIR" in cli("list").stderr
@@ -99,6 +115,59 @@ def test_show_as_json(cli: Cli, make_skill: MakeSkill) -> None:
     assert (found["id"], found["skill_dir"]) == ("alpha", str(root))
     assert (found["instructions"].strip(), found["files"]) == ("Do it.", ["SKILL.md", "scripts/main.py"])
     assert found["diagnostics"][0]["path"] == str(root / "SKILL.md")
+
+
+def _unreadable(skills: Path) -> None:
+    (skills / "mine").mkdir()
+    (skills / "mine" / "SKILL.md").symlink_to("/etc/passwd")
+
+
+def _misnamed(skills: Path) -> None:
+    (skills / "mine").mkdir()
+    (skills / "mine" / "skill.md").touch()
+
+
+def _nested(skills: Path) -> None:
+    (skills / "group" / "mine").mkdir(parents=True)
+    (skills / "group" / "mine" / "SKILL.md").touch()
+
+
+@pytest.mark.parametrize(
+    ("break_it", "code"),
+    [(_unreadable, "error unreadable-skill"), (_misnamed, "warning wrong-case"), (_nested, "warning nested-skill")],
+)
+@pytest.mark.parametrize("command", [("show", "mine"), ("run", "mine")])
+def test_an_unknown_skill_is_explained(
+    cli: Cli, skills: Path, command: tuple[str, ...], break_it: Callable[[Path], None], code: str
+) -> None:
+    """Whoever asks for a skill that was not picked up reads why, on one line and in JSON."""
+    break_it(skills)
+    done = cli(*command, "--skills", "skills")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("error: there is no skill 'mine'")
+    assert code in done.stderr
+    error = json.loads(cli(*command, "--json").stdout)["error"]
+    assert (error["code"], error["culprit"], code in error["message"]) == ("skill-not-found", "mine", True)
+
+
+def test_an_unknown_skill_is_not_explained_by_another(cli: Cli, make_skill: MakeSkill, skills: Path) -> None:
+    """What is wrong elsewhere says nothing about it."""
+    make_skill("alpha")
+    _misnamed(skills)
+    assert "wrong-case" not in cli("show", "other").stderr
+
+
+@pytest.mark.parametrize(
+    "command", [("list",), ("show", "alpha"), ("run", "alpha"), ("exec", "true"), ("tools",), ("prompt",)]
+)
+def test_a_directory_of_skills_that_is_not_there_is_named(
+    cli: Cli, make_skill: MakeSkill, command: tuple[str, ...]
+) -> None:
+    """A typing error ends every command in the same way, and leaves nothing behind."""
+    make_skill("alpha")
+    done = cli(*command, "--skills", "./skils")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "Directory './skils' does not exist" in done.stderr
 
 
 def test_control_characters_of_a_skill_are_shown_and_not_obeyed(cli: Cli, make_skill: MakeSkill) -> None:
