@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from openskills_core.audit import AuditLog
     from openskills_core.errors import (
         AuditError,
+        DynamicContextError,
         InvalidSkillError,
         LimitExceededError,
         OpenSkillsError,
@@ -36,13 +37,14 @@ if TYPE_CHECKING:
         VerifyResult,
     )
     from openskills_core.runtime import OpenSkillRuntime
-    from openskills_core.tools import ToolResult, ToolSet, ToolSpec
+    from openskills_core.tools import ActiveSkill, Conversation, ToolResult, ToolSet, ToolSpec
     from openskills_core.workspace import Workspace
 
 _HOMES = {
     "audit": ("AuditLog",),
     "errors": (
         "AuditError",
+        "DynamicContextError",
         "InvalidSkillError",
         "LimitExceededError",
         "OpenSkillsError",
@@ -67,20 +69,23 @@ _HOMES = {
         "VerifyResult",
     ),
     "runtime": ("OpenSkillRuntime",),
-    "tools": ("ToolResult", "ToolSet", "ToolSpec"),
+    "tools": ("ActiveSkill", "Conversation", "ToolResult", "ToolSet", "ToolSpec"),
     "workspace": ("Workspace",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "ActivatedSkill",
+    "ActiveSkill",
     "Approval",
     "ApprovalRequest",
     "Artifact",
     "AuditError",
     "AuditLog",
+    "Conversation",
     "Decision",
     "Diagnostic",
+    "DynamicContextError",
     "ExecutionResult",
     "HostPolicy",
     "InvalidSkillError",

@@ -3,6 +3,7 @@
 * OpenSkillsError
   - SkillNotFoundError        no skill of that id
   - InvalidSkillError         the skill exists but cannot be used as asked
+  - DynamicContextError       a command in a skill's text failed, so there are no instructions
   - PermissionDeniedError     the host's policy or approver said no
   - PathEscapeError           a path leads outside the root it must stay beneath
   - WorkspaceError            a workspace file cannot be read or changed as asked
@@ -45,6 +46,13 @@ class InvalidSkillError(OpenSkillsError):
 
     code = "invalid-skill"
     exit_status = 2
+
+
+class DynamicContextError(OpenSkillsError):
+    """A command in a skill's text failed, so its instructions cannot be had; the text holds what it printed."""
+
+    code = "dynamic-context"
+    exit_status = 1
 
 
 class PermissionDeniedError(OpenSkillsError):
