@@ -21,6 +21,7 @@ Status = Literal["success", "failed", "timeout", "killed", "cancelled"]
 Tier = Literal["full", "seatbelt", "wasm", "reduced", "none"]
 Outcome = Literal["allow", "ask", "deny"]
 MIB = 1024 * 1024
+REMOTE = "remote"
 
 
 def as_strings(name: str, value: Sequence[str]) -> tuple[str, ...]:
@@ -52,6 +53,11 @@ class Skill:
     manifest: Manifest
     description: str
     diagnostics: tuple[Diagnostic, ...] = ()
+
+    @property
+    def trusted(self) -> bool:
+        """False for a skill of a remote location: its commands are never run and its declarations grant nothing."""
+        return self.location != REMOTE
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,14 +176,14 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One attempt to run something: a script of a skill, or a command.
+    """One attempt to run something: a script of a skill, a command, or a command that a skill's own text holds.
 
-    `kind` is "script" or "command". `target` is the script's path beneath the skill ("" lets the runner choose) or the
-    command text. `input` is JSON for standard input; `stdin` is standard input as it is; at most one of them is set.
-    `approved` says that the framework's human already agreed.
+    `kind` is "script", "command" or "dynamic". `target` is the script's path beneath the skill ("" lets the runner
+    choose) or the command text. `input` is JSON for standard input; `stdin` is standard input as it is; at most one of
+    them is set. `approved` says that the framework's human already agreed.
     """
 
-    kind: Literal["script", "command"]
+    kind: Literal["script", "command", "dynamic"]
     target: str
     skill_id: str = ""
     args: tuple[str, ...] = ()
@@ -247,7 +253,8 @@ class Ended:
     """How a job ended, as the operating system saw it.
 
     `exit_code` is 128+n after signal n and None when we killed the tree. `reason` is "" or names the limit or signal,
-    such as "limit:memory" or "signal:SIGSEGV". The streams hold at most `output_bytes` each, head and tail.
+    such as "limit:memory" or "signal:SIGSEGV". The streams hold at most `output_bytes` each, head and tail. `network`
+    has one entry for each connection that was asked for: host, port, outcome, reason, address, bytes.
     """
 
     status: Status
@@ -259,6 +266,7 @@ class Ended:
     reason: str = ""
     stdout_truncated: bool = False
     stderr_truncated: bool = False
+    network: tuple[Mapping[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,6 +284,7 @@ class ExecutionResult:
     """What one call did. A script that ends badly is a result, not an exception.
 
     `output` is the whole untruncated standard output parsed as JSON, else None. `record_id` finds the audit record.
+    `artifacts_complete` is False when more may have changed than is told: over 1,000 files, or directories out of reach.
     """
 
     status: Status
@@ -290,6 +299,7 @@ class ExecutionResult:
     artifacts: tuple[Artifact, ...]
     sandbox: SandboxInfo
     record_id: str
+    artifacts_complete: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import json
 import math
 import os
@@ -14,20 +15,21 @@ import re
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from openskills_core.audit import Attempt, AuditLog, canonical_json, sha256_hex
 from openskills_core.environment import as_json, check_words, environment, granted
 from openskills_core.errors import (
     AuditError,
     LimitExceededError,
+    OpenSkillsError,
+    PermissionDeniedError,
     SandboxUnavailableError,
     SkillNotFoundError,
     WorkspaceError,
 )
 from openskills_core.models import (
     MIB,
-    Artifact,
     Call,
     Ended,
     ExecutionResult,
@@ -112,7 +114,7 @@ class Runner:
         Raises:
             OpenSkillsError: it was refused or is impossible; nothing ran. See each class.
         """
-        _check_log(self._audit.path, scope)
+        _check_log(self._audit.path, scope.workspace.root, *scope.policy.write_paths)
         with self._audit.attempt(_asked(call, scope)) as attempt:
             attempt.note(**_details(call, scope))
             plan = self._plan(call)
@@ -127,7 +129,13 @@ class Runner:
             hint = _hint(ended, call, plan, scope)
             if hint and on_output is not None:
                 on_output("stderr", hint)
-            return _result(ended, hint, changes.artifacts, attempt.record_id)
+            return _result(ended, hint, changes, attempt.record_id)
+
+    def refuse(self, call: Call, scope: Scope, error: OpenSkillsError) -> NoReturn:
+        """Raise `error` for a call that is refused before it can be run. Leaves the record that `run` would."""
+        _check_log(self._audit.path, scope.workspace.root, *scope.policy.write_paths)
+        with self._audit.attempt(_asked(call, scope)):
+            raise error
 
     @contextlib.contextmanager
     def _slot(self, cancel: threading.Event | None) -> Iterator[None]:
@@ -153,6 +161,11 @@ class Runner:
             )
         if skill is None:
             raise SkillNotFoundError("a script belongs to a skill: name one")
+        if call.kind == "dynamic":
+            # A skill's text shows what a command printed as a terminal would, both streams in one.
+            command = f"exec 2>&1\n{call.target}"
+            check_words((command,))
+            return _Plan("command", (self._programs.shell, "-c", command), skill)
         return self._script_plan(call, skill)
 
     def _script_plan(self, call: Call, skill: Skill) -> _Plan:
@@ -201,9 +214,10 @@ class Runner:
         )
 
 
-def _check_log(log: Path, scope: Scope) -> None:
-    writable = (scope.workspace.root, *(Path(path).expanduser().resolve() for path in scope.policy.write_paths))
-    if any(log.resolve().is_relative_to(folder) for folder in writable):
+@functools.lru_cache(maxsize=256)
+def _check_log(log: Path, *writable: str | Path) -> None:
+    """Refuse a log that scripts could write. Once is enough: of the directories above it, none is theirs to replace."""
+    if any(log.resolve().is_relative_to(Path(folder).expanduser().resolve()) for folder in writable):
         raise AuditError(
             f"the audit log {log} lies where scripts may write, so it would prove nothing: keep it outside of the "
             "workspace, with audit=AuditLog(path)",
@@ -267,23 +281,38 @@ def _happened(ended: Ended, changes: Changes) -> dict[str, Any]:
         "stderr_sha256": sha256_hex(ended.stderr),
         "truncated": ended.stdout_truncated or ended.stderr_truncated,
         "sandbox": dataclasses.asdict(ended.sandbox),
+        **({"network": list(ended.network)} if ended.network else {}),
         **changes.as_record(),
     }
 
 
 def _authorized(call: Call, plan: _Plan, scope: Scope, attempt: Attempt) -> Grant:
     """Return what the policy grants, its decisions noted whichever way they went."""
+    if call.kind == "dynamic":
+        _check_dynamic(plan, scope.policy)
+    is_script = call.kind == "script"
     use = Use(
-        tool="run_command" if call.kind == "command" else "run_skill_script",
-        detail=call.target if call.kind == "command" else " ".join((plan.identity["target"], *call.args)),
+        tool="run_skill_script" if is_script else "run_command",
+        detail=" ".join((plan.identity["target"], *call.args)) if is_script else call.target,
         skill_id=call.skill_id,
         digest=plan.identity.get("script_sha256", ""),
         declared=plan.skill.manifest.allowed_tools if plan.skill else (),
+        trusted=plan.skill is None or plan.skill.trusted,
         approved=call.approved,
     )
     verdict = authorize(scope.policy, use, scope.approvals, kind=plan.kind)
     attempt.note(decisions=[dataclasses.asdict(decision) for decision in verdict.decisions])
     return verdict.grant()
+
+
+def _check_dynamic(plan: _Plan, policy: HostPolicy) -> None:
+    """Refuse a command of a skill's own text where those are off. Whoever renders a text leaves it out before this."""
+    if not policy.dynamic_context:
+        raise PermissionDeniedError(
+            "commands in a skill's text are off: set HostPolicy(dynamic_context=True)", culprit="dynamic_context"
+        )
+    if plan.skill is None or not plan.skill.trusted:
+        raise PermissionDeniedError("commands in the text of a skill from a remote source are never run")
 
 
 def _limits(call: Call, limits: Limits) -> Limits:
@@ -297,7 +326,7 @@ def _stdin(call: Call) -> bytes:
     return b"" if call.input is None else as_json(call.input).encode("utf-8", "surrogatepass")
 
 
-def _result(ended: Ended, hint: str, artifacts: tuple[Artifact, ...], record_id: str) -> ExecutionResult:
+def _result(ended: Ended, hint: str, changes: Changes, record_id: str) -> ExecutionResult:
     return ExecutionResult(
         status=ended.status,
         exit_code=ended.exit_code,
@@ -308,9 +337,10 @@ def _result(ended: Ended, hint: str, artifacts: tuple[Artifact, ...], record_id:
         stdout_truncated=ended.stdout_truncated,
         stderr_truncated=ended.stderr_truncated,
         duration_ms=ended.duration_ms,
-        artifacts=artifacts,
+        artifacts=changes.artifacts,
         sandbox=ended.sandbox,
         record_id=record_id,
+        artifacts_complete=changes.complete,
     )
 
 
@@ -330,7 +360,7 @@ def _finite(text: str) -> float:
 
 def _hint(ended: Ended, call: Call, plan: _Plan, scope: Scope) -> str:
     """Say where a skill's scripts are when a command looked for them in the workspace, the commonest mistake."""
-    if ended.status != "failed" or call.kind != "command":
+    if ended.status != "failed" or call.kind == "script":
         return ""
     missing = [path for path in _SCRIPT_PATH.findall(call.target) if not (scope.workspace.root / path).exists()]
     candidates = (plan.skill,) if plan.skill else plan.others

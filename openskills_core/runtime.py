@@ -5,12 +5,13 @@ from __future__ import annotations
 import copy
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeAlias, TypedDict, Unpack
 
 from openskills_core import intake
 from openskills_core.activation import activate
 from openskills_core.aio import in_thread
 from openskills_core.audit import AuditLog, default_audit_path
+from openskills_core.dynamic import InjectedCommands
 from openskills_core.models import (
     ActivatedSkill,
     Call,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Mapping, Sequence
 
+    from openskills_core.errors import OpenSkillsError
     from openskills_core.manifest import Diagnostic, Preset
     from openskills_core.workspace import Workspace
 
@@ -201,17 +203,28 @@ class OpenSkillRuntime:
         """What is wrong or doubtful about the skills and their directories."""
         return list(self._registry.diagnostics)
 
-    def activate_skill(self, skill_id: str, arguments: str = "") -> ActivatedSkill:
-        """Return a skill's instructions with the arguments filled in.
+    def activate_skill(
+        self, skill_id: str, arguments: str = "", cancel: threading.Event | None = None
+    ) -> ActivatedSkill:
+        """Return a skill's instructions with the arguments filled in, its commands run if the policy says so.
+
+        Setting `cancel` kills the command that runs.
 
         Raises:
             SkillNotFoundError: there is no such skill.
+            InvalidSkillError: its SKILL.md cannot be read, or a command in its text cannot be run as it is written.
+            DynamicContextError: a command in its text failed.
+            PermissionDeniedError: the policy does not allow a command in its text.
+            LimitExceededError: its text repeats the arguments too often.
+            SandboxUnavailableError: a command is to be run and the sandbox cannot be had.
+            AuditError: a command is to be run and the audit log cannot be written.
         """
-        return activate(self._registry, skill_id, arguments, project_dir=self._project_root)
+        run = InjectedCommands(self._runner, self._scope, cancel).run if self._policy.dynamic_context else None
+        return activate(self._registry, skill_id, arguments, project_dir=self._project_root, run=run)
 
     async def aactivate_skill(self, skill_id: str, arguments: str = "") -> ActivatedSkill:
-        """Do what `activate_skill` does, awaitable."""
-        return await in_thread(lambda _: self.activate_skill(skill_id, arguments))
+        """Do what `activate_skill` does, awaitable. Cancelling the task kills the command that runs, if one does."""
+        return await in_thread(lambda cancel: self.activate_skill(skill_id, arguments, cancel))
 
     def read_skill_file(self, skill_id: str, path: str) -> str:
         """Return the text of a file beneath a skill.
@@ -265,8 +278,14 @@ class OpenSkillRuntime:
         self, call: Call, cancel: threading.Event | None = None, on_output: OnOutput | None = None
     ) -> ExecutionResult:
         """Run one call, as the tools describe it. Raises what `execute_skill` does."""
-        scope = Scope(self.workspace, self._policy, self._approvals, self._limits, self._labels)
-        return self._runner.run(call, scope, cancel=cancel, on_output=on_output)
+        return self._runner.run(call, self._scope(), cancel=cancel, on_output=on_output)
+
+    def refuse_call(self, call: Call, error: OpenSkillsError) -> NoReturn:
+        """Leave the record of a call that is refused before it is run, and raise `error`."""
+        self._runner.refuse(call, self._scope(), error)
+
+    def _scope(self) -> Scope:
+        return Scope(self.workspace, self._policy, self._approvals, self._limits, self._labels)
 
     async def _awaited(self, call: Call, options: RunOptions) -> ExecutionResult:
         on_output = options.get("on_output")

@@ -58,7 +58,8 @@ def _named(skill_id: str, files: Sequence[str], wanted: str) -> str:
     if wanted in files:
         return wanted
     scripts = [file for file in files if is_script(file)]
-    near = difflib.get_close_matches(wanted, scripts, n=1)
+    same_name = [file for file in scripts if PurePosixPath(file).name == PurePosixPath(wanted).name]
+    near = same_name or difflib.get_close_matches(wanted, scripts, n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""
     have = f"it has: {_listing(scripts)}" if scripts else "it has no scripts at all"
     raise InvalidSkillError(f"skill {skill_id!r} has no script {wanted!r}; {hint}{have}", culprit=wanted)

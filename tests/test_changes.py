@@ -394,4 +394,5 @@ def test_the_audit_record_says_whether_the_artifacts_are_complete(runtime: OpenS
     many = runtime.run_command("for n in $(seq 1001); do : > $n; done")
     records = {record["id"]: record for record in runtime.audit.records()}
     assert (type(few.artifacts), len(many.artifacts)) == (tuple, 1_000)
+    assert [result.artifacts_complete for result in (few, many)] == [True, False]
     assert [records[result.record_id]["artifacts_complete"] for result in (few, many)] == [True, False]

@@ -211,6 +211,8 @@ def test_no_telling_which_script_is_meant_names_the_candidates(
         runtime.execute_skill("none")
     with pytest.raises(InvalidSkillError, match=r"did you mean 'scripts/one\.py'"):
         runtime.execute_skill("several", "scripts/onn.py")
+    with pytest.raises(InvalidSkillError, match=r"did you mean 'scripts/two\.sh'"):
+        runtime.execute_skill("several", "two.sh")
 
 
 @pytest.mark.usefixtures("hello")
@@ -351,7 +353,7 @@ def test_every_attempt_leaves_exactly_one_record(make_runtime: Callable[..., Ope
         lambda: runtime.execute_skill("hello", "no.py"),
         lambda: runtime.execute_skill("hello", timeout_ms=-1),
         lambda: runtime.execute_skill("hello", input=object()),
-        lambda: make_runtime(policy=HostPolicy(network=["example.com"])).execute_skill("hello"),
+        lambda: make_runtime(policy=HostPolicy(deny=["Bash"])).execute_skill("hello"),
     )
     for attempt in attempts:
         with pytest.raises(Exception):  # noqa: B017, PT011 - each its own; the record is what counts

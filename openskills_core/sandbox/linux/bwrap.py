@@ -10,10 +10,9 @@ import select
 import signal
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
 
-from openskills_core.errors import SandboxUnavailableError
 from openskills_core.models import Ended, Job, SandboxInfo, SandboxReport
 from openskills_core.sandbox.ending import Ending, ended
 from openskills_core.sandbox.linux.argv import Layout, command_line, mounts_of
@@ -21,6 +20,7 @@ from openskills_core.sandbox.linux.etc import HOME, make_etc
 from openskills_core.sandbox.linux.find import find_bwrap, refuse_if_writable, unavailable
 from openskills_core.sandbox.linux.limits import Watch, are_set, rlimits
 from openskills_core.sandbox.linux.mounts import check_mounts, identities
+from openskills_core.sandbox.linux.network import Door, proxy_variables
 from openskills_core.sandbox.linux.report import report
 from openskills_core.sandbox.linux.seccomp import filter_program
 from openskills_core.sandbox.linux.spawner import Spawner, SpawnRequest
@@ -54,11 +54,6 @@ class BubblewrapSandbox:
         Raises:
             SandboxUnavailableError: a mechanism cannot be had; nothing of the job ran.
         """
-        if job.network:
-            raise SandboxUnavailableError(
-                "this version cannot filter a network, so it gives none: leave HostPolicy.network empty",
-                culprit="network",
-            )
         with self._identity() as run_id, _Launch(self._spawner, job, self._layout(run_id), on_output) as launch:
             return launch.wait(cancel)
 
@@ -183,7 +178,14 @@ class _Launch:
 
     def wait(self, cancel: threading.Event | None) -> Ended:
         """Let the held process go once it is as it should be, and serve it until its end."""
-        self._hold()
+        if not self._job.network:
+            self._hold()
+            return self._served(cancel)
+        with Door() as door:
+            self._hold(door)
+            return replace(self._served(cancel), network=door.decisions())
+
+    def _served(self, cancel: threading.Event | None) -> Ended:
         with Watch.of(self._status.child_pid, self._job) as watch:
             return self._serve(watch, cancel)
 
@@ -208,25 +210,30 @@ class _Launch:
 
     def _spawn(self, fds: tuple[int, ...]) -> None:
         line = command_line(self._job, self._layout)
+        way_out = proxy_variables() if self._job.network else {}
         request = SpawnRequest(
             run=self._run,
             argv=line.argv,
-            env={**self._job.env, "HOME": HOME, "TMPDIR": "/tmp"},  # noqa: S108 - inside the sandbox
+            env={**self._job.env, **way_out, "HOME": HOME, "TMPDIR": "/tmp"},  # noqa: S108 - inside the sandbox
             fds=fds,
             run_id=self._layout.run_id,
             view_at=line.view_at,
         )
         self._spawner.spawn(request)
 
-    def _hold(self) -> None:
+    def _hold(self, door: Door | None = None) -> None:
         """Wait for the first process, which bubblewrap holds, and see to it that it is as it was asked for."""
         chosen, limits = identities(self._mounts), rlimits(self._job.limits)
         self._find_first_process()
         if self._init >= 0:
             # Set while bubblewrap still mounts: by the time it is done, so are they.
             self._spawner.limit(self._run, self._status.child_pid, limits)
+            if door is not None:
+                door.open(self._spawner, self._run, self._status.child_pid, self._job.network)
             check_mounts(self._status.child_pid, self._mounts, chosen, ended=self._status.has_failed)
             self._await_limits(limits)
+            if door is not None:
+                door.await_proxy(self._status.has_failed)
         if self._status.closed or self._status.error or self._init < 0:
             self._pump.drain()
             raise unavailable(self._status.error or self._said())

@@ -91,6 +91,17 @@ class Spawner:
         with self._lock:
             self._running().send(message)
 
+    def network(self, run: int, pid: int, hosts: Sequence[str], fds: tuple[int, int]) -> None:
+        """Have a proxy serve the first process `pid` of a run; `fds` take its decisions and its sign of life.
+
+        Nobody answers, but a failure is told on the status pipe.
+
+        Raises:
+            SandboxUnavailableError: the helper process is gone, and the sandbox with it.
+        """
+        with self._lock:
+            self._running().send({"op": "network", "run": run, "pid": pid, "hosts": list(hosts)}, fds)
+
     def abandon(self, run: int) -> None:
         """Have a run ended that is not needed any more. Where the helper process is gone, the run is too."""
         with self._lock, contextlib.suppress(SandboxUnavailableError):

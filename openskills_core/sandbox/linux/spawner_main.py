@@ -71,10 +71,12 @@ class _Held:
     def __init__(self, user: int, status: int) -> None:
         self.user = user
         self.bwrap = 0
+        self.proxy = 0
         self._status = status
 
     def kill(self) -> None:
-        """Kill the first process inside, and with it every other one, and bubblewrap."""
+        """Kill the first process inside, and with it every other one, bubblewrap, and the proxy."""
+        self.end_proxy(signal.SIGKILL)
         with contextlib.suppress(OSError):
             os.kill(self.bwrap, signal.SIGSTOP)  # so that it starts no further one meanwhile
             with open(f"/proc/{self.bwrap}/task/{self.bwrap}/children", encoding="ascii") as file:
@@ -89,8 +91,15 @@ class _Held:
         with contextlib.suppress(OSError):
             os.write(self._status, json.dumps(problem).encode() + b"\n")
 
+    def end_proxy(self, number: int = signal.SIGTERM) -> None:
+        """Have the proxy end, after a few last words."""
+        if self.proxy:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.proxy, number)
+
     def close(self) -> None:
         """Forget it."""
+        self.end_proxy()
         os.close(self._status)
 
 
@@ -145,6 +154,8 @@ class Spawner:
             self._hold(request, fds)
         elif request["op"] == "limit":
             self._limit(request)
+        elif request["op"] == "network":
+            self._give_network(request, fds)
         else:
             self._abandon(request["run"])
         return True
@@ -175,6 +186,24 @@ class Spawner:
                     _limit(request["pid"], kind, value)
         except OSError as error:
             held.complain(error)
+
+    def _give_network(self, request: dict[str, Any], fds: list[int]) -> None:
+        """Open the one way out of a held sandbox: to the proxy, which knows the granted hosts."""
+        if TYPE_CHECKING:
+            from openskills_core.sandbox.linux.spawner_network import Door, open_door
+        else:
+            from spawner_network import Door, open_door
+
+        held = self._held.get(request["run"])
+        try:
+            if held is not None:
+                held.proxy = open_door(self._kernel, Door(request["pid"], held.user, request["hosts"], *fds))
+        except OSError as error:
+            assert held is not None  # noqa: S101 - or there was nothing that could fail
+            held.complain(error)
+        finally:
+            for fd in fds:
+                os.close(fd)
 
     def _receive(self) -> tuple[bytes, list[int]]:
         # Not socket.recv_fds, which drops its flags: without this one every child would inherit the descriptors of
