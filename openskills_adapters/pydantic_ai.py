@@ -7,7 +7,7 @@ A failure is a tool return with outcome "failed": the model sees it, and it cost
 from __future__ import annotations
 
 from copy import deepcopy
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, Unpack
 
 from openskills_adapters._deps import missing
@@ -23,7 +23,12 @@ from pydantic_ai.messages import InstructionPart
 from pydantic_ai.toolsets import AbstractToolset
 from pydantic_ai.toolsets.abstract import ToolsetTool
 
+from openskills_adapters._pydantic_ai_messages import reattached
+from openskills_core import Conversation
+
 if TYPE_CHECKING:
+    from pydantic_ai.models import ModelRequestContext
+
     from openskills_core import ToolResult, ToolSet, ToolSpec
 
 __all__ = ["OpenSkillsCapability", "OpenSkillsToolset", "create_pydantic_ai_tools"]
@@ -59,14 +64,21 @@ class OpenSkillsToolset(AbstractToolset[Any]):
         """The toolset's id."""
         return self._id
 
+    def tools(self, ctx: RunContext[Any]) -> ToolSet:
+        """Return the tools of this context. In a `Conversation` each run that answers a prompt is a turn."""
+        tools = self._live.of(ctx)
+        if isinstance(tools, Conversation) and ctx.prompt is not None and ctx.run_id:
+            tools.next_turn(ctx.run_id)
+        return tools
+
     async def get_instructions(self, ctx: RunContext[Any]) -> InstructionPart | None:
         """Return the system prompt, marked static: its bytes stay the same while the catalog does."""
-        prompt = self._live.of(ctx).render_prompt()
+        prompt = self.tools(ctx).render_prompt()
         return InstructionPart(content=prompt, dynamic=False) if prompt else None
 
     async def get_tools(self, ctx: RunContext[Any]) -> dict[str, ToolsetTool[Any]]:
         """Return the tools as they are now."""
-        return {spec.name: self._toolset_tool(spec) for spec in self._live.of(ctx)}
+        return {spec.name: self._toolset_tool(spec) for spec in self.tools(ctx)}
 
     async def call_tool(
         self, name: str, tool_args: dict[str, Any], ctx: RunContext[Any], tool: ToolsetTool[Any]
@@ -75,7 +87,7 @@ class OpenSkillsToolset(AbstractToolset[Any]):
         # A wrapper may have renamed the tool; the definition that we handed out has our own name.
         arguments = tool_args.text if isinstance(tool_args, _Unread) else tool_args
         own_name = (tool.tool_def.metadata or {}).get("openskills", {}).get("name", name)
-        return _translated(await self._live.of(ctx).acall(own_name, arguments, approved=ctx.tool_call_approved))
+        return _translated(await self.tools(ctx).acall(own_name, arguments, approved=ctx.tool_call_approved))
 
     def _toolset_tool(self, spec: ToolSpec) -> ToolsetTool[Any]:
         definition = ToolDefinition(
@@ -89,7 +101,11 @@ class OpenSkillsToolset(AbstractToolset[Any]):
 
 
 class OpenSkillsCapability(AbstractCapability[Any]):
-    """The toolset with its prompt, for `Agent(capabilities=[...])`. Takes what `OpenSkillsToolset` takes."""
+    """The toolset with its prompt, for `Agent(capabilities=[...])`. Takes what `OpenSkillsToolset` takes.
+
+    With a `Conversation`, skills whose instructions are no longer in the messages, because a history processor took
+    them out, are added to the instructions.
+    """
 
     def __init__(self, source: LiveSource, **selection: Unpack[Selection]) -> None:
         self._toolset = OpenSkillsToolset(source, **selection)
@@ -97,6 +113,18 @@ class OpenSkillsCapability(AbstractCapability[Any]):
     def get_toolset(self) -> AbstractToolset[Any]:
         """Return the toolset, which brings its instructions along."""
         return self._toolset
+
+    async def prepare_model_request(
+        self, ctx: RunContext[Any], request_context: ModelRequestContext
+    ) -> ModelRequestContext:
+        """Add what `Conversation.reattach` gives for the messages that this request has."""
+        tools = self._toolset.tools(ctx)
+        attached = reattached(tools, request_context.messages) if isinstance(tools, Conversation) else ""
+        if not attached:
+            return request_context
+        parameters = request_context.model_request_parameters
+        parts = [*(parameters.instruction_parts or []), InstructionPart(content=attached, dynamic=True)]
+        return replace(request_context, model_request_parameters=replace(parameters, instruction_parts=parts))
 
 
 class _Unread(dict[str, Any]):

@@ -6,19 +6,17 @@ what a skill says about itself is never read as a template, and the `xml` filter
 
 from __future__ import annotations
 
-import unicodedata
 from functools import lru_cache
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from openskills_core.unseen import one_line
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from jinja2 import Environment
-
-# Joiners are invisible too, but several scripts and emoji cannot be written without them.
-_JOINERS = "\u200c\u200d"
 
 
 def render(template: str, context: Mapping[str, object], prompt_dirs: Sequence[str | Path] = ()) -> str:
@@ -43,17 +41,9 @@ def render(template: str, context: Mapping[str, object], prompt_dirs: Sequence[s
     return found.render(context).strip()
 
 
-def one_line(text: str) -> str:
-    """Return `text` on one line, without control characters and without those that reorder or hide text."""
-    return "".join(character for character in " ".join(text.split()) if _is_seen(character))
-
-
-def _is_seen(character: str) -> bool:
-    return character in _JOINERS or unicodedata.category(character) not in ("Cc", "Cf", "Cs")
-
-
 def _xml(text: object) -> str:
-    return escape(one_line(str(text)))
+    """Return text for the inside of an element. Quotes stay, for a model reads them more easily; no attribute."""
+    return escape(one_line(str(text)), quote=False)
 
 
 @lru_cache(maxsize=1)

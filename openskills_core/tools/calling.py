@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
@@ -11,14 +12,13 @@ from openskills_core.errors import OpenSkillsError, PermissionDeniedError, Skill
 from openskills_core.tools.schema import parsed, validated
 from openskills_core.tools.spec import ToolCallError, ToolResult
 from openskills_core.tools.texts import cleaned, encodable, head
-from openskills_core.tools.tool import Tool, Turn
+from openskills_core.tools.tool import Tool, ToolContext
+from openskills_core.unseen import one_line
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Mapping
+    from collections.abc import Callable
 
-    from openskills_core.models import SkillInfo
-    from openskills_core.tools.memory import Memory
     from openskills_core.tools.offer import Offer
 
 _log = logging.getLogger("openskills")
@@ -34,18 +34,30 @@ class Request:
     cancel: threading.Event | None = None
 
 
-def answer(offer: Offer, request: Request, memory: Memory | None) -> ToolResult:
+def answer(offer: Offer, request: Request) -> ToolResult:
     """Run the tool that `request` names and return what to tell the model."""
+    return answered(request.name, lambda: _run(offer, request))
+
+
+def answered(name: str, work: Callable[[], ToolResult]) -> ToolResult:
+    """Return the result of `work`, or what to say of the exception that ended it. `name` is the tool's."""
     try:
-        result = _run(offer, request, memory)
+        result = work()
     except (ToolCallError, OpenSkillsError) as error:
         result = _failed(str(error), error.code)
     except Exception as error:  # noqa: BLE001 - a crash in one tool must not end the agent
-        _log.exception("tool %s crashed", request.name)
-        fault = f"{request.name} failed inside ({type(error).__name__}). The fault is the tool's, not the call's."
+        _log.exception("tool %s crashed", name)
+        fault = f"{name} failed inside ({type(error).__name__}). The fault is the tool's, not the call's."
         result = _failed(fault, "internal")
-    data = None if result.data is None else {name: encodable(value) for name, value in result.data.items()}
+    data = None if result.data is None else {key: encodable(value) for key, value in result.data.items()}
     return replace(result, text=cleaned(result.text), data=data)
+
+
+def refusal(offer: Offer, name: str) -> str:
+    """Return why every call of a tool is refused in this turn; "" when the turn has nothing against it."""
+    tool = offer.find(name)
+    withdrawal = offer.withdrawal(tool.name) if tool else None
+    return str(withdrawal.refusal(name)) if withdrawal else ""
 
 
 def problems(offer: Offer, name: str, arguments: object) -> str:
@@ -53,30 +65,36 @@ def problems(offer: Offer, name: str, arguments: object) -> str:
     tool = offer.find(name)
     try:
         if tool is not None:
+            _require_skill(offer, tool, arguments)
             validated(name, offer.parameters(tool), arguments)
-    except ValueError as error:
+    except (ValueError, OpenSkillsError) as error:
         return str(error)
     return ""
 
 
-def _run(offer: Offer, request: Request, memory: Memory | None) -> ToolResult:
+def _run(offer: Offer, request: Request) -> ToolResult:
     tool = offer.find(request.name)
     if tool is None:
         raise _unknown_tool(offer, request.name)
-    arguments = _arguments(offer, tool, request)
-    if arguments.get("skill"):
-        _require_skill(arguments["skill"], offer.skills)
-    turn = Turn(offer.host, offer.skills, approved=request.approved, cancel=request.cancel, memory=memory)
-    _require_permission(turn, tool, arguments)
-    return tool.run(turn, **arguments)
-
-
-def _arguments(offer: Offer, tool: Tool, request: Request) -> dict[str, Any]:
+    withdrawal = offer.withdrawal(tool.name)
+    if withdrawal and tool.group != "exec":
+        raise withdrawal.refusal(request.name)
     given = _parsed(request.arguments) if isinstance(request.arguments, str) else request.arguments
+    _require_skill(offer, tool, given)
+    arguments = _arguments(offer, tool, request.name, given)
+    context = ToolContext(offer, approved=request.approved, cancel=request.cancel)
+    _require_permission(context, tool, request.name, arguments)
+    return tool.run(context, **arguments)
+
+
+def _arguments(offer: Offer, tool: Tool, name: str, given: object) -> dict[str, Any]:
     try:
-        return validated(request.name, offer.parameters(tool), given)
+        arguments = validated(name, offer.parameters(tool), given)
     except ValueError as error:
         raise ToolCallError(str(error), code="invalid_arguments") from None
+    if arguments.get("skill"):
+        arguments["skill"] = _skill_id(offer, tool, arguments["skill"])
+    return arguments
 
 
 def _parsed(text: str) -> Any:
@@ -92,24 +110,34 @@ def _unknown_tool(offer: Offer, name: str) -> ToolCallError:
     return ToolCallError(f"There is no tool {name[:80]!r}. The tools are: {names}.", code="unknown_tool")
 
 
-def _require_skill(skill_id: str, skills: tuple[SkillInfo, ...]) -> None:
-    """With a small catalog the schema has done this; with a large one it names no skills."""
-    ids = [skill.id for skill in skills]
-    if skill_id in ids:
-        return
-    near = get_close_matches(skill_id, ids, n=5, cutoff=0.5)
+def _require_skill(offer: Offer, tool: Tool, given: object) -> None:
+    """Refuse a skill that is there but not for the model, before the schema says that there is none of this name."""
+    name = given.get("skill") if isinstance(given, Mapping) and "skill" in tool.properties else None
+    skill = offer.skill_named(name) if isinstance(name, str) else None
+    if skill is not None and skill not in offer.skills_for(tool):
+        raise PermissionDeniedError(offer.refusal(skill), culprit=skill.id)
+
+
+def _skill_id(offer: Offer, tool: Tool, name: str) -> str:
+    """With a small catalog the schema has looked for the name; with a large one it names no skills."""
+    skill = offer.skill_named(name)
+    if skill is not None:
+        return skill.id
+    near = get_close_matches(name, [one_line(known.id) for known in offer.skills_for(tool)], n=5, cutoff=0.5)
     hint = f"; did you mean {', '.join(near)}?" if near else ""
-    raise SkillNotFoundError(f"There is no skill {skill_id[:80]!r}{hint}", culprit=skill_id)
+    raise SkillNotFoundError(f"There is no skill {name[:80]!r}{hint}", culprit=name)
 
 
-def _require_permission(turn: Turn, tool: Tool, arguments: Mapping[str, Any]) -> None:
-    """Runs are decided on in the pipeline, where the audit log sees it; everything else is decided here."""
+def _require_permission(context: ToolContext, tool: Tool, name: str, arguments: Mapping[str, Any]) -> None:
+    """Runs are decided on where the audit log sees it, see `exec_tools`; everything else is decided here."""
     if tool.group == "exec":
         return
     detail = str(arguments.get("path") or arguments.get("skill") or "")
-    decision = turn.host.check_tool("", tool.name, detail)
-    if decision.outcome == "ask":
-        decision = turn.host.decide(tool.name, detail, approved=turn.approved)
+    if withdrawal := context.offer.withdrawal(tool.name, detail):
+        raise withdrawal.refusal(name)
+    if context.allows(tool.name, detail):
+        return
+    decision = context.host.decide(tool.name, detail, approved=context.approved)
     if decision.outcome != "allow":
         raise PermissionDeniedError(decision.reason, culprit=decision.rule)
 

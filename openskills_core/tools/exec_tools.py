@@ -8,7 +8,7 @@ from openskills_core.models import Call
 from openskills_core.tools.exec_texts import ended
 from openskills_core.tools.skill_tools import SKILL
 from openskills_core.tools.spec import ToolAnnotations
-from openskills_core.tools.tool import Tool, Turn
+from openskills_core.tools.tool import Tool, ToolContext
 
 if TYPE_CHECKING:
     from openskills_core.tools.spec import ToolResult
@@ -22,7 +22,7 @@ _TIMEOUT = {
 
 
 def _run_skill_script(
-    turn: Turn,
+    ctx: ToolContext,
     skill: str,
     script: str,
     *,
@@ -36,30 +36,38 @@ def _run_skill_script(
         skill_id=skill,
         args=tuple(args),
         stdin=None if stdin is None else stdin.encode(),
-        timeout_ms=_timeout(turn, timeout_seconds),
-        approved=turn.approved,
+        timeout_ms=_timeout(ctx, timeout_seconds),
+        approved=ctx.approved,
     )
-    return _run(turn, call)
+    return _run(ctx, "run_skill_script", call)
 
 
-def _run_command(turn: Turn, command: str, skill: str = "", timeout_seconds: int | None = None) -> ToolResult:
+def _run_command(ctx: ToolContext, command: str, skill: str = "", timeout_seconds: int | None = None) -> ToolResult:
     call = Call(
         kind="command",
         target=command,
-        skill_id=skill,
-        timeout_ms=_timeout(turn, timeout_seconds),
-        approved=turn.approved,
+        skill_id=skill or _granting(ctx, command),
+        timeout_ms=_timeout(ctx, timeout_seconds),
+        approved=ctx.approved,
     )
-    return _run(turn, call)
+    return _run(ctx, "run_command", call)
 
 
-def _run(turn: Turn, call: Call) -> ToolResult:
-    timeout_ms = call.timeout_ms or turn.host.limits.timeout_ms
-    return ended(turn.host.execute_call(call, cancel=turn.cancel), timeout_ms)
+def _granting(ctx: ToolContext, command: str) -> str:
+    """Where the policy asks, a skill of the turn that approves the command is the one on whose behalf it runs."""
+    is_asked = ctx.host.check_tool("", "run_command", command).outcome == "ask"
+    return ctx.offer.granting("run_command", command) if is_asked and not ctx.approved else ""
 
 
-def _timeout(turn: Turn, seconds: int | None) -> int | None:
-    return None if seconds is None else min(seconds * 1000, turn.host.limits.timeout_ms)
+def _run(ctx: ToolContext, tool: str, call: Call) -> ToolResult:
+    if withdrawal := ctx.offer.withdrawal(tool, " ".join((call.target, *call.args))):
+        ctx.host.refuse_call(call, withdrawal.refusal(ctx.offer.name_of(tool)))
+    timeout_ms = call.timeout_ms or ctx.host.limits.timeout_ms
+    return ended(ctx.host.execute_call(call, cancel=ctx.cancel), timeout_ms)
+
+
+def _timeout(ctx: ToolContext, seconds: int | None) -> int | None:
+    return None if seconds is None else min(seconds * 1000, ctx.host.limits.timeout_ms)
 
 
 EXEC_TOOLS = (

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NoReturn, Protocol
 
 if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from openskills_core.errors import OpenSkillsError
     from openskills_core.models import ActivatedSkill, Call, Decision, ExecutionResult, Limits, SkillInfo
     from openskills_core.workspace import Workspace
 
@@ -27,8 +28,10 @@ class Host(Protocol):
     def list_skills(self) -> list[SkillInfo]:
         """Return every skill, sorted by id."""
 
-    def activate_skill(self, skill_id: str, arguments: str = "") -> ActivatedSkill:
-        """Return the rendered instructions of one skill."""
+    def activate_skill(
+        self, skill_id: str, arguments: str = "", cancel: threading.Event | None = None
+    ) -> ActivatedSkill:
+        """Return the rendered instructions of one skill; setting `cancel` ends what rendering them has started."""
 
     def read_skill_file(self, skill_id: str, path: str) -> str:
         """Return the text of one file beneath a skill."""
@@ -53,6 +56,9 @@ class Host(Protocol):
         on_output: Callable[[str, str], None] | None = None,
     ) -> ExecutionResult:
         """Run one script or command to its end, or until `cancel` is set."""
+
+    def refuse_call(self, call: Call, error: OpenSkillsError) -> NoReturn:
+        """Record that a call is refused before it is run, and raise `error`."""
 
     def scoped(self, *, workspace_dir: str | Path) -> Host:
         """Return a view of this host with another workspace."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-import unicodedata
 from dataclasses import dataclass
 from typing import Any
+
+from openskills_core.unseen import is_seen
 
 MAX_CHARACTERS = 100_000
 MAX_LINES = 2_000
@@ -18,10 +19,7 @@ _ESCAPES = re.compile(
 )
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _LONE_RETURN = re.compile(r"\r(?!\n)")
-# Joiners are invisible, but several scripts and emoji cannot be written without them.
-_JOINERS = "\u200c\u200d"
 _SURROGATES = re.compile("[\ud800-\udfff]")
-_UNSEEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
 
 
 def cleaned(text: str) -> str:
@@ -31,11 +29,7 @@ def cleaned(text: str) -> str:
 
 def named(name: str) -> str:
     """Return a file's name or path for one line: as it is, or quoted with escapes when it holds what is not seen."""
-    return name if name.isprintable() or all(map(_is_seen, name)) else repr(name)
-
-
-def _is_seen(character: str) -> bool:
-    return character in _JOINERS or unicodedata.category(character) not in _UNSEEN
+    return name if name.isprintable() or all(map(is_seen, name)) else repr(name)
 
 
 def encodable(value: Any) -> Any:
@@ -84,7 +78,7 @@ def window(text: str, offset: int, limit: int) -> Window:
     lines = [line + "\n" for line in lines[:-1]] + lines[-1:] * bool(lines[-1])
     if offset > max(len(lines), 1):
         raise ValueError(f"offset {offset} is past the end: there are {len(lines)} lines")
-    count = _fitting(lines[offset - 1 : offset - 1 + limit])
+    count = fitting(lines[offset - 1 : offset - 1 + limit])
     shown = "".join(lines[offset - 1 : offset - 1 + count])
     last = offset - 1 + count
     return Window(
@@ -97,21 +91,21 @@ def window(text: str, offset: int, limit: int) -> Window:
     )
 
 
-def _fitting(lines: list[str]) -> int:
+def fitting(lines: list[str], limit: int = MAX_CHARACTERS) -> int:
     """How many of the first lines fit; a first line that is too long alone counts, so that reading always advances."""
     size = 0
     for count, line in enumerate(lines):
         size += len(line)
-        if size > MAX_CHARACTERS:
+        if size > limit:
             return max(count, 1)
     return len(lines)
 
 
-def head(text: str, how_to_get_rest: str) -> tuple[str, bool]:
-    """Return the start of `text` within `MAX_CHARACTERS`, cut at a line end, and whether anything was cut."""
-    if len(text) <= MAX_CHARACTERS:
+def head(text: str, how_to_get_rest: str, limit: int = MAX_CHARACTERS) -> tuple[str, bool]:
+    """Return the start of `text` within `limit` characters, cut at a line end, and whether anything was cut."""
+    if len(text) <= limit:
         return text, False
-    kept = text[: text.rfind("\n", 0, MAX_CHARACTERS) + 1 or MAX_CHARACTERS]
+    kept = text[: text.rfind("\n", 0, limit) + 1 or limit]
     return f"{kept.rstrip()}\n[{len(text) - len(kept):,} more characters; {how_to_get_rest}]", True
 
 
@@ -129,7 +123,7 @@ def head_and_tail(text: str, limit: int, name: str) -> tuple[str, bool]:
 
 def listing(entries: list[str], limit: int, how_to_get_rest: str) -> tuple[str, bool]:
     """Return one entry per line, at most `limit` of them and within `MAX_CHARACTERS`, and whether any is missing."""
-    shown = entries[: min(limit, _fitting([entry + "\n" for entry in entries[:limit]]))]
+    shown = entries[: min(limit, fitting([entry + "\n" for entry in entries[:limit]]))]
     if len(shown) == len(entries):
         return "\n".join(entries), False
     return "\n".join([*shown, f"[{len(shown)} of {len(entries)} entries; {how_to_get_rest}]"]), True

@@ -9,33 +9,44 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Mapping
 
-    from openskills_core.models import SkillInfo
     from openskills_core.tools.host import Host
     from openskills_core.tools.memory import Memory
+    from openskills_core.tools.offer import Offer
     from openskills_core.tools.spec import Group, ToolAnnotations, ToolResult
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
-    """One call on its way. `skills` are the ones a model may use; `memory` is None outside a conversation."""
+class ToolContext:
+    """One call on its way, and the tools it was chosen from."""
 
-    host: Host
-    skills: tuple[SkillInfo, ...]
+    offer: Offer
     approved: bool = False
     cancel: threading.Event | None = None
-    memory: Memory | None = None
+
+    @property
+    def host(self) -> Host:
+        """Whoever runs what the tools ask for."""
+        return self.offer.host
+
+    @property
+    def memory(self) -> Memory | None:
+        """What the conversation remembers; None outside of one."""
+        return self.offer.memory
 
     def allows(self, tool: str, detail: str) -> bool:
-        """Whether the policy lets this call use `tool` for `detail`."""
+        """Whether policy and turn let this call use `tool` for `detail`, without asking anybody."""
         outcome = self.host.check_tool("", tool, detail).outcome
-        return outcome == "allow" or (outcome == "ask" and self.approved)
+        allowed = outcome == "allow" or (
+            outcome == "ask" and (self.approved or bool(self.offer.granting(tool, detail)))
+        )
+        return allowed and self.offer.withdrawal(tool, detail) is None
 
 
 @dataclass(frozen=True, slots=True)
 class Tool:
     """One tool before it meets a catalog and a policy.
 
-    `run` gets the turn and the validated arguments as keywords.
+    `run` gets the context and the validated arguments as keywords.
     """
 
     name: str

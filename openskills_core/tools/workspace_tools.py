@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from openskills_core.tools.reading import LIMIT, OFFSET, file_result
 from openskills_core.tools.spec import ToolAnnotations, ToolResult
 from openskills_core.tools.texts import MAX_ENTRIES, counted, listing, named
-from openskills_core.tools.tool import Tool, Turn
+from openskills_core.tools.tool import Tool, ToolContext
 
 if TYPE_CHECKING:
     from openskills_core.search import GrepMatch
@@ -18,34 +18,34 @@ _FOLDER = {"type": "string", "default": ".", "description": "Folder to look in; 
 _READING = {"read_only": True, "idempotent": True}
 
 
-def _read_file(turn: Turn, path: str, offset: int, limit: int) -> ToolResult:
-    return file_result(path, turn.host.workspace.read_text(path), offset, limit)
+def _read_file(ctx: ToolContext, path: str, offset: int, limit: int) -> ToolResult:
+    return file_result(path, ctx.host.workspace.read_text(path), offset, limit)
 
 
-def _write_file(turn: Turn, path: str, content: str) -> ToolResult:
-    size = turn.host.workspace.write_text(path, content)
+def _write_file(ctx: ToolContext, path: str, content: str) -> ToolResult:
+    size = ctx.host.workspace.write_text(path, content)
     return ToolResult(f"Wrote {named(path)} ({counted(size, 'byte')}).", {"path": path, "size": size})
 
 
-def _edit_file(turn: Turn, path: str, old_string: str, new_string: str, *, replace_all: bool) -> ToolResult:
-    places = turn.host.workspace.edit(path, old_string, new_string, replace_all)
+def _edit_file(ctx: ToolContext, path: str, old_string: str, new_string: str, *, replace_all: bool) -> ToolResult:
+    places = ctx.host.workspace.edit(path, old_string, new_string, replace_all)
     return ToolResult(f"Changed {counted(places, 'place')} in {named(path)}.", {"path": path, "replacements": places})
 
 
-def _list_files(turn: Turn, path: str) -> ToolResult:
-    entries = turn.host.workspace.list(path)
+def _list_files(ctx: ToolContext, path: str) -> ToolResult:
+    entries = ctx.host.workspace.list(path)
     text, cut = listing([named(entry) for entry in entries], MAX_ENTRIES, "list a folder beneath it, or search by name")
     return ToolResult(text or "[the folder is empty]", {"path": path, "entries": entries}, truncated=cut)
 
 
-def _glob(turn: Turn, pattern: str, path: str) -> ToolResult:
-    files = turn.host.workspace.glob(pattern, path)
+def _glob(ctx: ToolContext, pattern: str, path: str) -> ToolResult:
+    files = ctx.host.workspace.glob(pattern, path)
     text, cut = listing([named(file) for file in files], MAX_ENTRIES, "narrow the pattern or the path")
     return ToolResult(text or "[no file matches]", {"pattern": pattern, "files": files}, truncated=cut)
 
 
 def _grep(
-    turn: Turn,
+    ctx: ToolContext,
     pattern: str,
     path: str,
     *,
@@ -54,9 +54,9 @@ def _grep(
     limit: int,
     glob: str | None = None,
 ) -> ToolResult:
-    found = turn.host.workspace.grep(pattern, path, glob=glob, ignore_case=ignore_case, context=context, limit=limit)
+    found = ctx.host.workspace.grep(pattern, path, glob=glob, ignore_case=ignore_case, context=context, limit=limit)
     # A rule such as Read(secrets/**) must hold for what a search shows, too.
-    matches = [match for match in found.matches if turn.allows("grep", match.path)]
+    matches = [match for match in found.matches if ctx.allows("grep", match.path)]
     text, cut = listing([_shown(match) for match in matches], len(matches), "narrow the pattern or the path")
     note = f"[{found.note or 'there are more matches'}]" if found.truncated else ""
     return ToolResult(
@@ -76,8 +76,8 @@ def _shown(match: GrepMatch) -> str:
     return "\n".join(line.replace("\r", " ") for line in lines)
 
 
-def _file_info(turn: Turn, path: str) -> ToolResult:
-    info = turn.host.workspace.info(path)
+def _file_info(ctx: ToolContext, path: str) -> ToolResult:
+    info = ctx.host.workspace.info(path)
     facts: list[str] = [info.kind]
     if info.kind == "file":
         facts += [counted(info.size, "byte"), info.mime_type]

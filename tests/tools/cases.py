@@ -117,7 +117,14 @@ CASES = (
     Case(
         "activate_skill",
         {"skill": "hidden"},
-        "Invalid arguments for activate_skill: skill must be one of greet, notes, got 'hidden'.",
+        "Only the user can start the skill hidden. Do not carry out its steps in another way; if they are needed, ask "
+        "the user to start it.",
+        "permission-denied",
+    ),
+    Case(
+        "activate_skill",
+        {"skill": "great"},
+        "Invalid arguments for activate_skill: skill must be one of greet, notes, got 'great'.",
         INVALID,
     ),
     Case(

@@ -75,33 +75,93 @@ def test_without_scripts_there_is_no_tool_to_run_them(tmp_path: Path) -> None:
 
 
 def test_skill_that_models_must_not_see_is_nowhere(runtime: OpenSkillRuntime) -> None:
-    """A hidden skill is in no schema, no prompt and no listing, and cannot be read through a tool."""
+    """A skill for people is in no schema, prompt or listing, and each tool refuses it without saying what it holds."""
     tools = runtime.tools()
     assert all("hidden" not in str(spec) for spec in tools)
     assert "hidden" not in tools.render_prompt()
-    assert tools.call("read_skill_file", {"skill": "hidden", "path": "SKILL.md"}).code == "invalid_arguments"
     assert [skill.id for skill in tools.skills] == ["greet", "notes"]
+    for name, arguments in (
+        ("activate_skill", {}),
+        ("read_skill_file", {"path": "SKILL.md"}),
+        ("list_skill_files", {}),
+        ("run_skill_script", {"script": "x.py"}),
+        ("run_command", {"command": "cat $CLAUDE_SKILL_DIR/SKILL.md"}),
+    ):
+        result = tools.call(name, {"skill": "hidden", **arguments})
+        assert (result.code, "Secret" in result.text) == ("permission-denied", False)
+        assert "Do not carry out its steps in another way" in result.text
 
 
-def test_large_catalog_is_searched_instead_of_listed(tmp_path: Path) -> None:
-    """Beyond 250 skills the schemas name none, list_skills finds them, and hidden ones stay hidden."""
-    skills = {f"skill-{n:03}": f"---\nname: skill-{n:03}\ndescription: Does task {n}.\n---\nx" for n in range(260)}
+def test_skill_that_the_policy_denies_is_not_offered(tmp_path: Path) -> None:
+    """A rule against one skill takes it out of the catalog, and a call is told the rule."""
+    with make_runtime(tmp_path, policy=HostPolicy(deny=["Skill(greet)"])) as runtime:
+        tools = runtime.tools()
+        assert [skill.id for skill in tools.skills] == ["notes"]
+        assert "greet" not in tools.render_prompt()
+        result = tools.call("activate_skill", {"skill": "greet"})
+        assert (result.code, "Skill(greet)" in result.text) == ("permission-denied", True)
+        assert tools.call("run_skill_script", {"skill": "greet", "script": "scripts/greet.py"}).is_error
+
+
+def described(number: int, text: str = "Does task {}.") -> dict[str, str]:
+    """Return the texts of so many skills."""
+    names = [f"skill-{n:04}" for n in range(number)]
+    return {name: f"---\nname: {name}\ndescription: {text.format(n)}\n---\nx" for n, name in enumerate(names)}
+
+
+def test_large_catalog_is_named_in_the_prompt_and_searched(tmp_path: Path) -> None:
+    """Beyond 250 skills the schemas name none, list_skills finds them, and those for people stay hidden."""
+    skills = described(260)
     skills["for-people"] = "---\nname: for-people\ndescription: Does task 5.\ndisable-model-invocation: true\n---\nx"
     with runtime_over(tmp_path, skills) as runtime:
         tools = runtime.tools(groups=["skills"])
         specs = {spec.name: spec for spec in tools}
         assert "enum" not in specs["activate_skill"].parameters["properties"]["skill"]
-        assert tools.call("list_skills", {"query": "TASK 259"}).text == "skill-259: Does task 259."
+        assert tools.call("list_skills", {"query": "TASK 259"}).text == "skill-0259: Does task 259."
         page = tools.call("list_skills", {"limit": 2, "offset": 259})
-        assert page.text == "skill-258: Does task 258.\nskill-259: Does task 259."
+        assert page.text == "skill-0258: Does task 258.\nskill-0259: Does task 259."
         first = tools.call("list_skills", {"limit": 1})
-        assert first.text == "skill-000: Does task 0.\n[260 skills match; continue with offset=2]"
-        unknown = tools.call("activate_skill", {"skill": "skill-99"})
+        assert first.text == "skill-0000: Does task 0.\n[260 skills match; continue with offset=2]"
+        unknown = tools.call("activate_skill", {"skill": "skill-099"})
         assert unknown.code == "skill-not-found"
         assert "did you mean skill-" in unknown.text
-        hidden = tools.call("activate_skill", {"skill": "for-people"})
-        assert (hidden.code, hidden.text) == ("skill-not-found", "There is no skill 'for-people'")
-        assert "There are 10 more skills. Search them with list_skills." in tools.render_prompt()
+        assert tools.call("activate_skill", {"skill": "for-people"}).code == "permission-denied"
+        prompt = tools.render_prompt()
+    assert [prompt.count(f"<name>{name}</name>") for name in skills] == [1] * 260 + [0]
+    assert "not listed" not in prompt
+
+
+def test_search_is_offered_when_descriptions_were_cut(tmp_path: Path) -> None:
+    """A small catalog needs no search, until its descriptions go beyond the budget."""
+    with runtime_over(tmp_path, described(20, "Does task {} " + "thoroughly " * 100)) as runtime:
+        assert "list_skills" in names(runtime.tools())
+        assert "list_skills" not in names(runtime.tools().select(catalog_budget=100_000))
+        found = runtime.tools().call("list_skills", {"query": "task skill-0007"})
+    assert found.text == "skill-0007: Does task 7 " + " ".join(["thoroughly"] * 100)
+
+
+def test_list_of_skills_keeps_within_bounds(tmp_path: Path) -> None:
+    """Two hundred long descriptions come in pages, and following the offsets shows each skill once."""
+    with runtime_over(tmp_path, described(200, "Does task {} " + "thoroughly " * 300)) as runtime:
+        ids, offset = [], 1
+        while offset:
+            page = runtime.tools().call("list_skills", {"limit": 200, "offset": offset})
+            assert len(page.text) < 110_000
+            assert page.data is not None
+            ids += [skill["id"] for skill in page.data["skills"]]
+            offset = page.data["next_offset"]
+    assert ids == sorted(described(200))
+
+
+def test_skill_with_an_odd_name_is_called_by_what_is_seen_of_it(tmp_path: Path) -> None:
+    """An id with blanks or hidden characters is listed, and found, by the name that a model reads."""
+    text = "---\ndescription: d\n---\nBody of {}.\n"
+    with runtime_over(tmp_path, {"two  blanks": text.format("two"), "hid\u3164den": text.format("hidden")}) as runtime:
+        tools = runtime.tools()
+        (spec,) = [spec for spec in tools if spec.name == "activate_skill"]
+        assert spec.parameters["properties"]["skill"]["enum"] == ["hidden", "two blanks"]
+        assert "Body of two." in tools.call("activate_skill", {"skill": "two blanks"}).text
+        assert "Body of hidden." in tools.call("activate_skill", {"skill": "hidden"}).text
 
 
 @pytest.mark.parametrize(
@@ -171,27 +231,6 @@ def test_scoped_tools_work_in_another_workspace(runtime: OpenSkillRuntime, tmp_p
     assert (tmp_path / "alice" / "mine.txt").read_text() == "x"
     assert names(tools) == WORKSPACE
     assert tools.call("read_file", {"path": "plan.txt"}).code == "workspace"
-
-
-def test_second_activation_in_a_conversation_is_a_note(runtime: OpenSkillRuntime) -> None:
-    """Instructions are sent once per conversation; without one nothing is remembered."""
-    tools = runtime.tools()
-    first, second = (tools.conversation("c1").call("activate_skill", {"skill": "greet"}) for _ in range(2))
-    assert first.text.startswith('<skill_content name="greet">')
-    assert second.text == "The skill greet is already active in this conversation; follow the instructions you have."
-    assert second.data is not None
-    assert second.data["already_active"] is True
-    assert tools.conversation("c2").call("activate_skill", {"skill": "greet"}).text == first.text
-    assert tools.call("activate_skill", {"skill": "greet"}).text == first.text
-
-
-def test_changed_skill_is_sent_again(runtime: OpenSkillRuntime, tmp_path: Path) -> None:
-    """Other arguments, or a skill that was edited, make another text, which the model has not seen."""
-    tools = runtime.tools().conversation("c1")
-    tools.call("activate_skill", {"skill": "greet"})
-    assert "ARGUMENTS: Ada" in tools.call("activate_skill", {"skill": "greet", "arguments": "Ada"}).text
-    (tmp_path / "skills" / "greet" / "SKILL.md").write_text("---\nname: greet\ndescription: d\n---\nNew steps.\n")
-    assert "New steps." in tools.call("activate_skill", {"skill": "greet"}).text
 
 
 def test_catalog_is_live(runtime: OpenSkillRuntime, tmp_path: Path) -> None:
