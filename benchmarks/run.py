@@ -17,14 +17,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import yaml
-
+from benchmarks.discovery import comparisons
 from openskills_core import AuditLog, OpenSkillRuntime
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-SKILLS = 1_000
 RESULTS = Path(__file__).with_name("results.json")
 
 
@@ -105,23 +103,6 @@ def imports() -> Ratio:
     )
 
 
-def discovery(folder: Path) -> Ratio:
-    """Compare discovering skills with reading each file's beginning and parsing its YAML with libyaml."""
-    for number in range(SKILLS):
-        _skill(folder, f"skill-{number:04}")
-
-    def ours() -> None:
-        assert len(OpenSkillRuntime.from_directory(folder).discover_skills()) == SKILLS
-
-    def plain() -> None:
-        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-        for path in folder.iterdir():
-            with (path / "SKILL.md").open("rb") as file:
-                yaml.load(file.read(4096).split(b"---")[1], loader)  # noqa: S506 - a safe loader
-
-    return measure(f"discovery of {SKILLS:,} skills", ours, plain, turns=5)
-
-
 def show(rows: list[Ratio]) -> None:
     """Print the table."""
     print(f"{'':36}{'ratio':>8}{'target':>8}{'ours ms':>10}{'p95 ms':>10}{'plain ms':>10}{'more ms':>10}")
@@ -134,7 +115,11 @@ def show(rows: list[Ratio]) -> None:
 def main() -> None:
     """Run every benchmark."""
     with tempfile.TemporaryDirectory() as folder:
-        rows = [*calls(Path(folder, "calls")), imports(), discovery(Path(folder, "many"))]
+        rows = [*calls(Path(folder, "calls")), imports()]
+        rows += [
+            measure(one.name, one.ours, one.plain, turns=one.turns, target=one.target)
+            for one in comparisons(Path(folder, "many"))
+        ]
     show(rows)
     machine = {"python": platform.python_version(), "kernel": platform.release(), "machine": platform.machine()}
     RESULTS.write_text(json.dumps({"machine": machine, "rows": [asdict(row) for row in rows]}, indent=1) + "\n")

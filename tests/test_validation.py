@@ -54,9 +54,9 @@ def test_files_that_do_not_exist_are_found_on_their_line(make_skill: MakeSkill) 
     body = "[a](references/a.md)\n\n`scripts/run.py`\n```bash\npython scripts/run.py\n```\n![i](assets/i.png)\n"
     report = check(make_skill("alpha", GOOD, body))
     assert brief(report) == [
-        ("SKILL.md", FIRST, "error", "broken-link"),
+        ("SKILL.md", FIRST, "warning", "broken-link"),
         ("SKILL.md", FIRST + 2, "warning", "missing-file"),
-        ("SKILL.md", FIRST + 6, "error", "broken-link"),
+        ("SKILL.md", FIRST + 6, "warning", "broken-link"),
     ]
     assert "'scripts/run.py' (also on line 9)" in report.diagnostics[1].message
 
@@ -117,7 +117,7 @@ def test_documents_that_the_body_leads_to_are_checked_too(make_skill: MakeSkill)
     (root / "references" / "b.md").write_text("[a](a.md) [gone](gone.md)\n", encoding="utf-8")
     assert brief(check(root)) == [
         ("references/a.md", 3, "info", "deep-reference"),
-        ("references/b.md", 1, "error", "broken-link"),
+        ("references/b.md", 1, "warning", "broken-link"),
     ]
     (root / "SKILL.md").write_text(f"---\n{GOOD}---\n[a](references/a.md); see `references/`\n", encoding="utf-8")
     assert [note.code for note in check(root).diagnostics] == ["broken-link"]

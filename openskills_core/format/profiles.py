@@ -87,7 +87,6 @@ _STRICT: Mapping[str, Severity] = {
     "name-mismatch": "error",
     "description-too-long": "error",
     "compatibility-too-long": "error",
-    "broken-link": "error",
     "broken-symlink": "error",
     "no-interpreter": "info",
 }

@@ -21,6 +21,9 @@ class Host(Protocol):
     def workspace(self) -> Workspace:
         """The files that the workspace tools work on."""
 
+    def visit(self, path: str) -> tuple[str, ...]:
+        """Take the skills of the directories around a workspace file that was read or edited; return the new ids."""
+
     @property
     def prompt_dirs(self) -> Sequence[str | Path]:
         """Directories whose templates win over the shipped ones."""

@@ -19,16 +19,20 @@ _READING = {"read_only": True, "idempotent": True}
 
 
 def _read_file(ctx: ToolContext, path: str, offset: int, limit: int) -> ToolResult:
-    return file_result(path, ctx.host.workspace.read_text(path), offset, limit)
+    text = ctx.host.workspace.read_text(path)
+    ctx.host.visit(path)
+    return file_result(path, text, offset, limit)
 
 
 def _write_file(ctx: ToolContext, path: str, content: str) -> ToolResult:
     size = ctx.host.workspace.write_text(path, content)
+    ctx.host.visit(path)
     return ToolResult(f"Wrote {named(path)} ({counted(size, 'byte')}).", {"path": path, "size": size})
 
 
 def _edit_file(ctx: ToolContext, path: str, old_string: str, new_string: str, *, replace_all: bool) -> ToolResult:
     places = ctx.host.workspace.edit(path, old_string, new_string, replace_all)
+    ctx.host.visit(path)
     return ToolResult(f"Changed {counted(places, 'place')} in {named(path)}.", {"path": path, "replacements": places})
 
 

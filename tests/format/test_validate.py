@@ -128,8 +128,8 @@ def test_both_readings_of_a_name_are_told_apart(name: str, expected: list[str]) 
 
 
 def test_a_name_is_compared_with_its_directory_in_one_form() -> None:
-    """Full-width letters are the same name (NFKC); another name is an error that shows both."""
-    assert [note.code for note in check(with_fields(f"name: {FULL_WIDTH}\n{DESCRIPTION}\n"))] == []
+    """Full-width letters are the same name (NFKC), though not a-z; another name is an error that shows both."""
+    assert [note.code for note in check(with_fields(f"name: {FULL_WIDTH}\n{DESCRIPTION}\n"))] == ["non-ascii-name"]
     (note,) = check(with_fields(f"name: other\n{DESCRIPTION}\n"))
     assert (note.severity, note.code) == ("error", "name-mismatch")
     assert "'other'" in note.message

@@ -257,3 +257,18 @@ def test_denied_tools_are_not_offered(tmp_path: Path, policy: HostPolicy, missin
     """A rule against a whole tool removes what it covers; a pattern removes nothing."""
     with make_runtime(tmp_path, policy=policy) as runtime:
         assert names(runtime.tools()) == [name for name in EVERYTHING if name not in missing]
+
+
+def test_reading_a_file_brings_in_the_skills_beside_it(tmp_path: Path) -> None:
+    """A nested directory of skills counts from the first use of a file there; its skills are not trusted."""
+    nested = tmp_path / "workspace" / "apps" / "web" / ".claude" / "skills" / "deploy"
+    nested.mkdir(parents=True)
+    (nested / "SKILL.md").write_text("---\ndescription: Deploys the web app.\n---\nGo.\n", encoding="utf-8")
+    (tmp_path / "workspace" / "apps" / "web" / "page.txt").write_text("hello", encoding="utf-8")
+    project = tmp_path / "workspace"
+    audit = AuditLog(tmp_path / "audit.jsonl")
+    with OpenSkillRuntime(standard_locations=True, project_root=project, workspace_dir=project, audit=audit) as runtime:
+        tools = runtime.tools()
+        before = {skill.id for skill in tools.skills}
+        assert not tools.call("read_file", {"path": "apps/web/page.txt"}).is_error
+        assert {skill.id for skill in tools.skills} - before == {"deploy"}

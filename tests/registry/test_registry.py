@@ -1,40 +1,18 @@
-"""Directories of skills: what is found, what wins, what is said, and what is seen when the disk changes."""
+"""Directories of skills: what is found, what wins, what is said, and what an unknown id is answered with."""
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
-import time
 from pathlib import Path
-from typing import Literal
 
 import pytest
 
 from openskills_core.errors import InvalidSkillError, PathEscapeError, SkillNotFoundError, WorkspaceError
 from openskills_core.format import MAX_BYTES
-from openskills_core.registry import Location, Registry, standard_locations
-
-
-def write_skill(directory: Path, body: str = "Body\n", fields: str = "description: D") -> Path:
-    """Write a SKILL.md into `directory`, made when missing."""
-    directory.mkdir(parents=True, exist_ok=True)
-    (directory / "SKILL.md").write_text(f"---\n{fields}\n---\n{body}", encoding="utf-8")
-    return directory
-
-
-def registry(*directories: Path, watch: bool = True) -> Registry:
-    """Return a registry of these directories."""
-    return Registry([Location(directory) for directory in directories], watch=watch)
-
-
-def ids(found: Registry) -> list[str]:
-    """Return the ids of all skills, in order."""
-    return [skill.id for skill in found.skills()]
-
-
-def codes(found: Registry) -> list[str]:
-    """Return the codes of all diagnostics, in order."""
-    return [note.code for note in found.diagnostics]
+from openskills_core.registry import Location, Registry
+from tests.registry.places import codes, ids, registry, write_skill
 
 
 def test_every_immediate_child_with_a_skill_file_is_a_skill(tmp_path: Path) -> None:
@@ -182,56 +160,6 @@ def test_an_oversized_skill_file_is_listed_and_reported(tmp_path: Path) -> None:
     assert (ids(found), codes(found)[0]) == (["big"], "file-too-large")
 
 
-def test_changes_on_disk_are_seen_at_the_next_call(tmp_path: Path) -> None:
-    """Added, edited and removed skills and directories need no second discovery."""
-    skills = tmp_path / "skills"
-    found = registry(skills)
-    assert codes(found) == ["no-such-directory"]
-    write_skill(skills / "one")
-    assert (ids(found), codes(found)) == (["one"], [])
-    write_skill(skills / "one", fields="description: longer than before")
-    assert found.get("one").description == "longer than before"
-    write_skill(skills / "two")
-    assert ids(found) == ["one", "two"]
-    (skills / "one" / "SKILL.md").unlink()
-    assert ids(found) == ["two"]
-
-
-def test_an_edit_in_place_of_the_same_length_is_seen(tmp_path: Path) -> None:
-    """The time of modification counts, not only the size."""
-    write_skill(tmp_path / "one", fields="description: a")
-    found = registry(tmp_path)
-    assert found.get("one").description == "a"
-    write_skill(tmp_path / "one", fields="description: b")
-    later = time.time_ns() + 1_000_000_000
-    os.utime(tmp_path / "one" / "SKILL.md", ns=(later, later))
-    assert found.get("one").description == "b"
-
-
-def test_only_what_changed_is_read_again(tmp_path: Path) -> None:
-    """The other skill is the same object as before."""
-    write_skill(tmp_path / "one")
-    write_skill(tmp_path / "two")
-    found = registry(tmp_path)
-    one, two = found.skills()
-    write_skill(tmp_path / "two", fields="description: changed")
-    assert found.get("one") is one
-    assert found.get("two") is not two
-
-
-def test_without_watching_only_discover_looks_again(tmp_path: Path) -> None:
-    """A body is read when it is asked for, either way."""
-    write_skill(tmp_path / "one")
-    found = registry(tmp_path, watch=False)
-    assert ids(found) == ["one"]
-    write_skill(tmp_path / "two")
-    write_skill(tmp_path / "one", "New body", "description: new")
-    assert (ids(found), found.get("one").description) == (["one"], "D")
-    assert found.body(found.get("one")) == "New body"
-    found.discover()
-    assert (ids(found), found.get("one").description) == (["one", "two"], "new")
-
-
 def test_an_unknown_id_names_near_matches(tmp_path: Path) -> None:
     """Else it names what there is, else what was searched."""
     write_skill(tmp_path / "some" / "pdf-tools")
@@ -325,43 +253,107 @@ def test_threads_share_a_registry(tmp_path: Path) -> None:
     assert len(ids(found)) == 21
 
 
-@pytest.mark.parametrize(
-    ("preset", "expected"),
-    [
-        ("claude-code", "home/.claude b/.claude a/.claude repo/.claude"),
-        ("agentskills", "b/.agents b/.claude a/.agents a/.claude repo/.agents repo/.claude home/.agents home/.claude"),
-    ],
-)
-def test_standard_locations(tmp_path: Path, preset: Literal["claude-code", "agentskills"], expected: str) -> None:
-    """Each preset has its order; project skills are looked for up to the root of the repository."""
-    (tmp_path / "repo" / "a" / "b").mkdir(parents=True)
-    (tmp_path / "repo" / ".git").mkdir()
-    locations = standard_locations(tmp_path / "repo" / "a" / "b", tmp_path / "home", preset)
-    assert ["/".join(location.path.parts[-3:-1]) for location in locations] == expected.split()
-    assert all(location.path.name == "skills" and not location.required for location in locations)
-    assert {location.name for location in locations if "home" in location.path.parts} == {"personal"}
+def test_a_directory_reached_twice_is_one_skill(tmp_path: Path) -> None:
+    """The real directory gives the id; asked for by the other name, the error says so. Loops are harmless."""
+    write_skill(tmp_path / "skills" / "real")
+    (tmp_path / "skills" / "again").symlink_to("real")
+    (tmp_path / "skills" / "loop").symlink_to("loop")
+    (tmp_path / "skills" / "up").symlink_to("..")
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more" / "other").symlink_to(tmp_path / "skills" / "real")
+    found = registry(tmp_path / "skills", tmp_path / "more")
+    assert (ids(found), [code for code in codes(found) if code == "shadowed"]) == (["real"], [])
+    for name in ("again", "other"):
+        with pytest.raises(SkillNotFoundError, match=f"no skill '{name}': that directory is the skill 'real'"):
+            found.get(name)
 
 
-def test_outside_a_repository_only_the_project_itself_is_searched(tmp_path: Path) -> None:
-    """Parents that are no part of the project are left alone."""
-    locations = standard_locations(tmp_path / "work", tmp_path / "home")
-    assert [location.path for location in locations][1:] == [tmp_path / "work" / ".claude" / "skills"]
+def test_a_skill_that_links_to_its_own_directory_is_one_skill(tmp_path: Path) -> None:
+    """The id is the directory's, not the link's."""
+    write_skill(tmp_path / "one")
+    (tmp_path / "one" / "self").symlink_to(".")
+    assert ids(registry(tmp_path / "one")) == ["one"]
 
 
-def test_an_unknown_preset_lists_the_known_ones(tmp_path: Path) -> None:
-    """A typing mistake does not fall back to anything."""
-    with pytest.raises(ValueError, match="claude-code, agentskills, not 'claude'"):
-        standard_locations(tmp_path, tmp_path, "claude")  # type: ignore[arg-type]
+def test_two_directories_that_share_a_skill_file_are_two_skills(tmp_path: Path) -> None:
+    """Their other files differ, so the directory counts and not the file."""
+    write_skill(tmp_path / "store" / "x")
+    for name in ("a", "b"):
+        (tmp_path / "skills" / name).mkdir(parents=True)
+        (tmp_path / "skills" / name / "SKILL.md").symlink_to(tmp_path / "store" / "x" / "SKILL.md")
+        (tmp_path / "skills" / name / f"{name}.txt").write_text("", encoding="utf-8")
+    found = registry(tmp_path / "skills")
+    assert ids(found) == ["a", "b"]
+    assert [found.list_files(name) for name in ("a", "b")] == [["a.txt"], ["b.txt"]]
 
 
-def test_a_thousand_skills_are_found_quickly(tmp_path: Path) -> None:
-    """Well under two seconds on a slow machine, and a question afterwards takes milliseconds."""
-    for number in range(1000):
-        write_skill(tmp_path / f"skill-{number}", fields=f"name: skill-{number}\ndescription: D\nmetadata:\n  a: b")
+def test_a_name_that_is_no_id_leads_to_the_id(tmp_path: Path) -> None:
+    """Models and people ask for what the frontmatter calls a skill."""
+    write_skill(tmp_path / "deploy", fields="name: ship\ndescription: D")
+    with pytest.raises(SkillNotFoundError, match="the skill named 'ship' has the id 'deploy'"):
+        registry(tmp_path).get("ship")
+
+
+def test_a_missing_directory_is_told_to_who_asks_for_a_skill_and_once_to_the_log(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A misspelt path must not look like an empty catalog."""
+    found = registry(tmp_path / "skils")
+    with caplog.at_level(logging.WARNING, "openskills"):
+        assert ids(found) == ids(found) == []
+    (record,) = caplog.records
+    assert f"there is no directory {tmp_path}/skils" in record.getMessage()
+    with pytest.raises(SkillNotFoundError, match=f"no skill 'x': there is no directory {tmp_path}/skils"):
+        found.get("x")
+
+
+def test_a_directory_that_looks_like_a_skill_beside_skills_is_mentioned(tmp_path: Path) -> None:
+    """Scripts or a lone Markdown file make one look like a skill; with no skill beside it nothing is known."""
+    for name in ("scripts/scripts", "notes", "docs", "data", ".hidden/scripts"):
+        (tmp_path / name).mkdir(parents=True)
+    for name in ("notes/notes.md", "docs/a.md", "docs/b.md", "data/x.csv"):
+        (tmp_path / name).write_text("", encoding="utf-8")
     found = registry(tmp_path)
-    start = time.process_time()
-    assert len(found.skills()) == 1000
-    assert time.process_time() - start < 2
-    start = time.process_time()
-    found.get("skill-7")
-    assert time.process_time() - start < 0.1
+    assert codes(found) == ["no-skills"]
+    write_skill(tmp_path / "good")
+    told = {note.path.name: (note.code, note.severity, note.message) for note in found.diagnostics}
+    assert told == {
+        "notes": ("no-skill-file", "info", "if this is a skill, rename notes.md to SKILL.md"),
+        "scripts": ("no-skill-file", "info", "if this is a skill, write a SKILL.md"),
+    }
+
+
+def test_a_path_that_can_be_none_is_missing(tmp_path: Path) -> None:
+    """A NUL is in no file name."""
+    found = registry(tmp_path / "a\0b")
+    assert (ids(found), codes(found)) == ([], ["no-such-directory"])
+
+
+def test_a_preset_decides_what_loads(tmp_path: Path) -> None:
+    """Without a description Claude Code takes the first line; the guide leaves such a skill out, and it is said why."""
+    write_skill(tmp_path / "bare", "First line\n", "license: MIT")
+    loose, strict = (Registry([Location(tmp_path)], preset=preset) for preset in ("claude-code", "agentskills"))
+    assert [info.description for info in loose.infos()] == ["First line"]
+    assert ids(strict) == []
+    assert [(note.code, note.severity, note.skill_id) for note in strict.diagnostics] == [
+        ("no-description", "error", "bare")
+    ]
+    with pytest.raises(SkillNotFoundError):
+        strict.get("bare")
+
+
+def test_the_info_of_a_skill_is_an_ordinary_value(tmp_path: Path) -> None:
+    """Its path is made late, and that does not show."""
+    import copy
+    import dataclasses
+    import pickle
+
+    write_skill(tmp_path / "one")
+    (info,) = registry(tmp_path).infos()
+    (twin,) = registry(tmp_path).infos()
+    assert info == twin
+    assert hash(info) == hash(twin)
+    assert info.path == tmp_path / "one" / "SKILL.md"
+    assert pickle.loads(pickle.dumps(info)) == copy.copy(info) == info  # noqa: S301 - our own value
+    assert dataclasses.asdict(dataclasses.replace(info, id="two"))["path"] == info.path
+    assert not hasattr(info, "nonsense")
