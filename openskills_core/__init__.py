@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         SkillInfo,
         VerifyResult,
     )
+    from openskills_core.registry import Location, Reload
     from openskills_core.runtime import OpenSkillRuntime
     from openskills_core.tools import ActiveSkill, Conversation, ToolResult, ToolSet, ToolSpec
     from openskills_core.workspace import Workspace
@@ -68,6 +69,7 @@ _HOMES = {
         "SkillInfo",
         "VerifyResult",
     ),
+    "registry": ("Location", "Reload"),
     "runtime": ("OpenSkillRuntime",),
     "tools": ("ActiveSkill", "Conversation", "ToolResult", "ToolSet", "ToolSpec"),
     "workspace": ("Workspace",),
@@ -91,10 +93,12 @@ __all__ = [
     "InvalidSkillError",
     "LimitExceededError",
     "Limits",
+    "Location",
     "OpenSkillRuntime",
     "OpenSkillsError",
     "PathEscapeError",
     "PermissionDeniedError",
+    "Reload",
     "SandboxReport",
     "SandboxUnavailableError",
     "SkillInfo",

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from openskills_core.errors import InvalidSkillError
 from openskills_core.format import Filling, Injection, Variables, injections, render
 from openskills_core.models import ActivatedSkill, Skill
-from openskills_core.registry import SKILL_FILE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -54,10 +53,12 @@ def activate(
         body,
         arguments,
         names=manifest.arguments,
-        variables=Variables(skill_dir=skill.root, project_dir=project_dir if skill.trusted else None),
+        variables=Variables(
+            skill_dir=skill.root, project_dir=project_dir if skill.trusted else None, plugin_root=skill.plugin
+        ),
         inject=_inject(skill, body, run),
     )
-    resources = [path for path in registry.list_files(skill.id, recursive=True) if path != SKILL_FILE]
+    resources = [path for path in registry.list_files(skill.id, recursive=True) if path != skill.file]
     return ActivatedSkill(
         id=skill.id,
         name=manifest.name,

@@ -101,3 +101,13 @@ def test_a_body_with_too_many_commands_is_refused_before_any_runs(tmp_path: Path
     write_skill(tmp_path / "two", "!`a`\n" * (MAX_COMMANDS + 1))
     with pytest.raises(InvalidSkillError, match="101 commands to run, and at most 100"):
         activate(registry(tmp_path), "two", run=told)
+
+
+def test_a_plugins_skill_knows_its_plugin_and_a_command_file_is_no_resource_of_itself(tmp_path: Path) -> None:
+    """`${CLAUDE_PLUGIN_ROOT}` is the plugin's directory."""
+    write_skill(tmp_path / "acme" / "skills" / "deploy", "Run ${CLAUDE_PLUGIN_ROOT}/bin/x\n")
+    (tmp_path / "acme" / "commands").mkdir()
+    (tmp_path / "acme" / "commands" / "hello.md").write_text("Say hello.", encoding="utf-8")
+    found = Registry([Location(tmp_path / "acme", kind="plugin")])
+    assert activate(found, "acme:deploy").instructions == f"Run {tmp_path}/acme/bin/x"
+    assert activate(found, "acme:hello").resources == ()

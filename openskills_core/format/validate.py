@@ -177,7 +177,8 @@ def _check_name(node: Node, line: int, found: Findings) -> None:
     name = unicodedata.normalize("NFKC", node.text.strip())
     # As written: whoever takes a-z only does not fold wide letters into them first.
     if not node.text.strip().isascii():
-        advice = f"write the name in a-z, 0-9 and hyphens: many clients and claude.ai refuse {quoted(node.text.strip())}"
+        shown = quoted(node.text.strip())
+        advice = f"write the name in a-z, 0-9 and hyphens: many clients and claude.ai refuse {shown}"
         found.add("non-ascii-name", advice, line)
     reserved = [word for word in _RESERVED if word in name.lower()]
     if found.profile == "upload" and reserved:

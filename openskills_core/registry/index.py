@@ -1,8 +1,8 @@
 """What was read of a location ↔ the bytes of its index, from which it is known again without reading its skills.
 
-A digest comes first, then JSON with a column of texts for each field, then the stamps as 64-bit integers. Bytes with
-another digest, about something else or of another shape are no index. Manifests are not kept: what a skill may do is
-always read from the skill.
+A digest comes first, then JSON with a column of texts for each field, then the stamps as they are. Bytes with another
+digest, about something else or of another shape are no index. Manifests are not kept: what a skill may do is always
+read from the skill.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import hashlib
 import json
 import os
 import sys
-from array import array
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,16 +19,18 @@ from openskills_core import format as skill_format
 from openskills_core.manifest import Diagnostic, Preset
 from openskills_core.models import SkillInfo
 from openskills_core.registry.records import Records
+from openskills_core.registry.stamps import STAMP_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from openskills_core.registry.location import Location
-    from openskills_core.registry.stamps import Stamp
 
 _MAGIC = b"openskills index 1\n"
 _DIGEST = 32
 _LENGTH = 8
+# Ends a file name: what no file name can hold.
+_END = "\0"
 _AS_THEY_ARE = ("description", "when_to_use", "user_invocable", "model_invocable")
 # Stands for a file that is no skill: no skill has an empty id.
 _NONE = SkillInfo(id="", name="", description="", location="", path=Path())
@@ -52,8 +53,8 @@ def _reader() -> tuple[tuple[str, int, int], ...]:
     return tuple(sorted(found))
 
 
-def encode(records: Records, location: Location, key: str) -> bytes | None:
-    """Return the index of records, None for numbers that do not fit. What is unsettled is left out."""
+def encode(records: Records, location: Location, key: str) -> bytes:
+    """Return the index of records. What is unsettled is left out."""
     start = len(str(location.path))
     files = [file for file in records.stamps if file not in records.unsettled]
     infos = [records.infos.get(file, _NONE) for file in files]
@@ -61,7 +62,7 @@ def encode(records: Records, location: Location, key: str) -> bytes | None:
         "key": key,
         "real": records.real,
         "naming": records.naming,
-        "files": [file[start:] for file in files],
+        "files": _END.join(file[start:] for file in files),
         "id": [info.id for info in infos],
         "name": ["" if info.name == info.id else info.name for info in infos],
         **{field: [getattr(info, field) for info in infos] for field in _AS_THEY_ARE},
@@ -69,53 +70,48 @@ def encode(records: Records, location: Location, key: str) -> bytes | None:
         "notes": {file[start:]: _from_notes(records.notes[file]) for file in files if file in records.notes},
         "sources": {file[start:]: records.sources[file] for file in files if file in records.sources},
     }
-    try:
-        numbers = array("q", [number for file in files for number in records.stamps[file]])
-    except OverflowError:
-        return None
-    return _sealed(json.dumps(head, separators=(",", ":")).encode(), numbers.tobytes())
+    stamps = b"".join(records.stamps[file] for file in files)
+    return _sealed(json.dumps(head, separators=(",", ":")).encode(), stamps)
 
 
 def decode(data: bytes, location: Location, key: str) -> Records | None:
     """Return the records that an index was made of; None for anything that is not exactly such an index."""
     try:
-        head, numbers = _opened(data)
-        return _records(head, numbers, location) if head["key"] == key else None
+        head, stamps = _opened(data)
+        return _records(head, stamps, location) if head["key"] == key else None
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return None
 
 
-def _sealed(head: bytes, numbers: bytes) -> bytes:
-    content = len(head).to_bytes(_LENGTH, sys.byteorder) + head + numbers
+def _sealed(head: bytes, stamps: bytes) -> bytes:
+    content = len(head).to_bytes(_LENGTH, sys.byteorder) + head + stamps
     return _MAGIC + hashlib.sha256(content).digest() + content
 
 
-def _opened(data: bytes) -> tuple[Mapping[str, Any], Iterable[Stamp]]:
+def _opened(data: bytes) -> tuple[Mapping[str, Any], bytes]:
     """Return the texts and the stamps. Raises ValueError."""
     start = len(_MAGIC) + _DIGEST
     content = memoryview(data)[start:]
     if data[: len(_MAGIC)] != _MAGIC or hashlib.sha256(content).digest() != data[len(_MAGIC) : start]:
         raise ValueError("not whole, or not ours")
     end = _LENGTH + int.from_bytes(content[:_LENGTH], sys.byteorder)
-    numbers = array("q")
-    numbers.frombytes(content[end:])
-    each = iter(numbers.tolist())
-    return json.loads(bytes(content[_LENGTH:end])), zip(each, each, each, each, each, strict=True)
+    return json.loads(bytes(content[_LENGTH:end])), bytes(content[end:])
 
 
-def _records(head: Mapping[str, Any], stamps: Iterable[Stamp], location: Location) -> Records:
-    base = str(location.path)
-    files, ids = [base + file for file in head["files"]], head["id"]
+def _records(head: Mapping[str, Any], stamps: bytes, location: Location) -> Records:
+    base, ids = str(location.path), head["id"]
+    files = (base + head["files"].replace(_END, _END + base)).split(_END) if ids else []
     requires: list[tuple[str, ...]] = [()] * len(files)
     for at, names in head["requires"].items():
         requires[int(at)] = tuple(names)
     columns = {field: head[field] for field in ("id", *_AS_THEY_ARE)}
     columns["name"] = [name or skill_id for name, skill_id in zip(head["name"], ids, strict=True)]
     infos = SkillInfo.of_columns(files, {**columns, "requires": requires, "location": [location.name] * len(files)})
+    each = [stamps[at : at + STAMP_BYTES] for at in range(0, len(stamps), STAMP_BYTES)]
     return Records(
         real=head["real"],
         naming=head["naming"],
-        stamps=dict(zip(files, stamps, strict=True)),
+        stamps=dict(zip(files, each, strict=True)),
         infos={file: info for file, info in zip(files, infos, strict=True) if info.id},
         notes={base + file: tuple(map(_to_note, notes)) for file, notes in head["notes"].items()},
         sources={base + file: source for file, source in head["sources"].items()},

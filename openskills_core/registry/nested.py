@@ -32,9 +32,10 @@ def nested_skills(path: str, root: str, preset: Preset) -> Iterator[tuple[str, s
         root: the project, absolute and without symbolic links.
         preset: whose directories count.
     """
-    if "\0" in path:
+    try:
+        at = os.path.realpath(os.path.join(root, path))
+    except (OSError, ValueError):  # a NUL, and what no file name can be encoded from, is a ValueError
         return
-    at = os.path.realpath(os.path.join(root, path))
     inner = os.path.relpath(at if os.path.isdir(at) else os.path.dirname(at), root)
     if inner == "." or inner.split("/")[0] == ".." or _NEVER_ENTERED & set(inner.split("/")):
         return

@@ -49,8 +49,7 @@ def skill_notes(winners: Winners) -> Iterator[Diagnostic]:
     """Yield which skills lost, then what is to be said of each that won."""
     yield from winners.notes
     for skill_id in winners.infos:
-        part, file = winners.owners[skill_id]
-        for note in part.records.notes.get(file, ()):
+        for note in winners.parts[skill_id].records.notes.get(winners.files[skill_id], ()):
             yield note if note.skill_id == skill_id else replace(note, skill_id=skill_id)
 
 

@@ -11,7 +11,7 @@ from openskills_core.models import Skill
 from openskills_core.registry.index import decode, encode, index_key
 from openskills_core.registry.loading import Candidate, Loaded, load
 from openskills_core.registry.records import Records
-from openskills_core.registry.stamps import Stamp, is_settled, stamp_at, stamps_at
+from openskills_core.registry.stamps import STAMP_BYTES, Stamp, is_settled, stamp_at, stamps_at
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -26,7 +26,7 @@ MIN_INDEXED = 64
 # An index is written again when it lacks more than this share of what it should hold.
 _MAX_UNSAVED = 0.01
 # No file looks like this, so what bears it counts as new at the next look.
-_UNLIKE_ANY = (0, 0, 0, 0, 0)
+_UNLIKE_ANY = bytes(STAMP_BYTES)
 
 
 class VanishedError(Exception):
@@ -163,9 +163,7 @@ class Reader:
         if self.store is None or len(records.stamps) < MIN_INDEXED or lacking <= _MAX_UNSAVED * len(records.stamps):
             return
         key = index_key(self._location, self._preset)
-        data = encode(records, self._location, key)
-        if data is not None:
-            self.store.save(key, data)
+        self.store.save(key, encode(records, self._location, key))
         records.unsaved = len(records.unsettled)
 
 

@@ -99,7 +99,7 @@ class Registry:
         if winners is None or (self._watch and not self._is_unchanged(skill_id, winners)):
             winners = self._current()
         skill = self._skill(skill_id, winners)
-        if skill is None and skill_id in winners.owners:
+        if skill is None and skill_id in winners.infos:
             # It was known from an index and has gone before it was first read.
             winners = self._look()
             skill = self._skill(skill_id, winners)
@@ -217,7 +217,7 @@ class Registry:
     def _is_unchanged(self, skill_id: str, winners: Winners) -> bool:
         """Whether a skill is still the one that is known, by a look at it and at where it could be overruled."""
         with self._lock:
-            own, file = winners.owners.get(skill_id, (None, ""))
+            own, file = winners.parts.get(skill_id), winners.files.get(skill_id, "")
             if own is None or file not in own.records.infos:
                 return False
             own_id = own.records.infos[file].id
@@ -226,10 +226,10 @@ class Registry:
 
     def _skill(self, skill_id: str, winners: Winners) -> Skill | None:
         """Return a skill under the id that it has here, None if there is none, or it can no longer be read."""
-        part, file = winners.owners.get(skill_id, (None, ""))
+        part = winners.parts.get(skill_id)
         try:
             with self._lock:
-                skill = part.skill(file) if part else None
+                skill = part.skill(winners.files[skill_id]) if part else None
         except (VanishedError, KeyError):  # KeyError: another thread has seen it go
             return None
         return replace(skill, id=skill_id) if skill and skill.id != skill_id else skill

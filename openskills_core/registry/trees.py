@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from openskills_core.registry.ignore import IGNORE_FILE, IgnoreRules
 from openskills_core.registry.location import SKILL_FILE
+from openskills_core.registry.stamps import identity_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -60,13 +61,13 @@ def _walk(draft: Draft, base: str, stop: Callable[[_Directory], bool]) -> Iterat
 
     Hidden and git-ignored directories are left out. Links are followed, each directory is entered once.
     """
-    rules, entered, too_deep = IgnoreRules(), set[tuple[int, int]](), ""
+    rules, entered, too_deep = IgnoreRules(), set[bytes](), ""
     pending: list[tuple[str, ...]] = [()]
     while pending:
         names = pending.pop()
         path = "/".join((base, *names))
         stamp = draft.watch(path)
-        if stamp and stamp[:2] in entered:
+        if stamp and identity_of(stamp) in entered:
             continue
         if len(entered) == MAX_DIRECTORIES:
             _note_limit(draft, base, f"only the first {MAX_DIRECTORIES:,} directories were searched")
@@ -74,7 +75,7 @@ def _walk(draft: Draft, base: str, stop: Callable[[_Directory], bool]) -> Iterat
         directory = _listed(path, names)
         if directory is None:
             continue
-        entered.update([stamp[:2]] if stamp else [])
+        entered.update([identity_of(stamp)] if stamp else [])
         yield directory
         if stop(directory):
             continue

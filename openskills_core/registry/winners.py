@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from openskills_core.manifest import Diagnostic
+from openskills_core.registry.stamps import identity_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
     from openskills_core.models import SkillInfo
     from openskills_core.registry.part import Part
@@ -22,12 +23,16 @@ Owner: TypeAlias = "tuple[Part, str]"
 
 @dataclass(frozen=True, slots=True)
 class Winners:
-    """Every skill by id, sorted. `twins` maps ids that lead to the directory of another skill to that skill's id."""
+    """Every skill by id, sorted, with the part and the file that it is from.
 
-    infos: Mapping[str, SkillInfo] = field(default_factory=dict)
-    owners: Mapping[str, Owner] = field(default_factory=dict)
-    twins: Mapping[str, str] = field(default_factory=dict)
-    notes: tuple[Diagnostic, ...] = ()
+    `twins` maps ids that lead to the directory of another skill to that skill's id.
+    """
+
+    infos: Mapping[str, SkillInfo]
+    parts: Mapping[str, Part]
+    files: Mapping[str, str]
+    twins: Mapping[str, str]
+    notes: tuple[Diagnostic, ...]
 
 
 def ranked(parts: Iterable[Part]) -> list[Part]:
@@ -41,7 +46,7 @@ def choose(parts: Iterable[Part]) -> Winners:
     for part in ranked(parts):
         race.enter(part)
     infos = {skill_id: race.infos[skill_id] for skill_id in sorted(race.infos)}
-    return Winners(infos, race.owners, race.twins, tuple(race.notes))
+    return Winners(infos, race.owning, race.files, race.twins, tuple(race.notes))
 
 
 @dataclass(slots=True)
@@ -49,8 +54,9 @@ class _Race:
     """The ids and the files (by device and inode) that are taken already."""
 
     infos: dict[str, SkillInfo] = field(default_factory=dict)
-    owners: dict[str, Owner] = field(default_factory=dict)
-    inodes: set[int] = field(default_factory=set)
+    owning: dict[str, Part] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)
+    identities: set[bytes] = field(default_factory=set)
     parts: list[Part] = field(default_factory=list)
     twins: dict[str, str] = field(default_factory=dict)
     notes: list[Diagnostic] = field(default_factory=list)
@@ -58,18 +64,20 @@ class _Race:
     def enter(self, part: Part) -> None:
         """Let the skills of a part take the ids that are free."""
         found, stamps = part.records.infos, part.records.stamps
-        ids, inodes = [info.id for info in found.values()], [stamps[file][1] for file in found]
+        ids, identities = [info.id for info in found.values()], {identity_of(stamps[file]) for file in found}
+        one_each = len(identities) == len(ids) == len(set(ids))
         # Nearly every location has neither two of one id nor one of two ids, and needs no look at each skill.
-        if _are_free(ids, self.infos.keys()) and _are_free(inodes, self.inodes):
+        if one_each and self.infos.keys().isdisjoint(ids) and self.identities.isdisjoint(identities):
             self.infos.update(zip(ids, found.values(), strict=True))
-            self.owners.update(zip(ids, zip(repeat(part), found), strict=True))
+            self.owning.update(zip(ids, repeat(part)))
+            self.files.update(zip(ids, found, strict=True))
         else:
             self._enter_one_by_one(part)
-        self.inodes.update(inodes)
+        self.identities |= identities
         self.parts.append(part)
 
     def _enter_one_by_one(self, part: Part) -> None:
-        first: dict[tuple[int, ...], Owner] = {}
+        first: dict[bytes, Owner] = {}
         for other in self.parts:
             for file in other.records.infos:
                 first.setdefault(_identity(other, file), (other, file))
@@ -84,24 +92,23 @@ class _Race:
         if first is not owner and _is_same_directory(owner, first):
             self.twins[info.id] = first[0].records.infos[first[1]].id
         elif info.id not in self.infos:
-            self.infos[info.id], self.owners[info.id] = info, owner
+            self._take(info, owner)
         elif qualified is not None and qualified.id not in self.infos:
-            self.infos[qualified.id], self.owners[qualified.id] = qualified, owner
-        elif self.owners[info.id] != first:
-            self._note_shadowed(info.id, owner[1], self.owners[info.id][1])
+            self._take(qualified, owner)
+        elif self.files[info.id] != first[1]:
+            self._note_shadowed(info.id, owner[1], self.files[info.id])
+
+    def _take(self, info: SkillInfo, owner: Owner) -> None:
+        self.infos[info.id] = info
+        self.owning[info.id], self.files[info.id] = owner
 
     def _note_shadowed(self, skill_id: str, loser: str, winner: str) -> None:
         advice = f"rename it: {winner} has the same id and comes first"
         self.notes.append(Diagnostic("shadowed", "warning", advice, Path(loser), skill_id=skill_id))
 
 
-def _are_free(wanted: Sequence[object], taken: Collection[object]) -> bool:
-    return len(set(wanted)) == len(wanted) and set(wanted).isdisjoint(taken)
-
-
-def _identity(part: Part, file: str) -> tuple[int, ...]:
-    """Return the device and inode of a file."""
-    return part.records.stamps[file][:2]
+def _identity(part: Part, file: str) -> bytes:
+    return identity_of(part.records.stamps[file])
 
 
 def _is_same_directory(one: Owner, other: Owner) -> bool:

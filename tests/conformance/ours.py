@@ -37,8 +37,8 @@ DIFFERS: Mapping[str, str] = {
         "the id of a skill is the name of its directory, in a plugin too; the name in the frontmatter is shown beside "
         "it",
     ),
-    "fields/specification/description-from-a-heading": "a heading says little, so the first line that is none stands in "
-    "for a description; a heading does where there is nothing else",
+    "fields/specification/description-from-a-heading": "a heading says little, so the first line that is none stands "
+    "in for a description; a heading does where there is nothing else",
     "rules/paths/read-deny-blocks-editing": "what may not be read may not be edited by any tool, notebooks included",
     "rules/paths/write-without-a-path": "denying one tool that writes makes the workspace read-only, for all of them",
 }

@@ -97,7 +97,9 @@ def test_a_pattern_that_would_take_for_ever_is_not_obeyed(project: Path) -> None
     assert found.visit("apps/web/a") == ()
 
 
-@pytest.mark.parametrize("path", ["../other/a", "/etc/passwd", "node_modules/pkg/a", ".git/x/a", "a\0b", ""])
+@pytest.mark.parametrize(
+    "path", ["../other/a", "/etc/passwd", "node_modules/pkg/a", ".git/x/a", "a\0b", "\ud800/a", "x" * 5000, ""]
+)
 def test_outside_of_the_project_nothing_is_looked_for(project: Path, path: str) -> None:
     """Nor in what is not the project's own."""
     for name in ("../other", "node_modules/pkg", ".git/x"):

@@ -324,9 +324,12 @@ def test_a_directory_that_looks_like_a_skill_beside_skills_is_mentioned(tmp_path
 
 
 def test_a_path_that_can_be_none_is_missing(tmp_path: Path) -> None:
-    """A NUL is in no file name."""
-    found = registry(tmp_path / "a\0b")
-    assert (ids(found), codes(found)) == ([], ["no-such-directory"])
+    """A NUL is in no file name, nor half a character, nor thousands of them."""
+    for name in ("a\0b", "\ud800", "x" * 5_000):
+        found = registry(tmp_path / name)
+        assert (ids(found), codes(found)) == ([], ["no-such-directory"])
+        with pytest.raises(SkillNotFoundError):
+            found.get(name)
 
 
 def test_a_preset_decides_what_loads(tmp_path: Path) -> None:
