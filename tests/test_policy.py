@@ -12,7 +12,7 @@ import pytest
 
 from openskills_core.errors import PermissionDeniedError
 from openskills_core.models import Approval, ApprovalRequest, Decision, Grant, HostPolicy
-from openskills_core.policy import Approvals, Use, authorize, check, check_kind, decide
+from openskills_core.policy import Approvals, Surroundings, Use, authorize, check, check_kind, decide
 
 if TYPE_CHECKING:
     from openskills_core.models import Outcome
@@ -75,6 +75,29 @@ def test_every_combination_of_rules_has_one_outcome(tool: str, pattern: str) -> 
         (HostPolicy(deny=("Bash",)), "run_skill_script", "a.py", (), Decision("allow", "baseline", "run_skill")),
         (HostPolicy(ask=("Bash",)), "run_skill_script", "a.py", (), Decision("ask", "Bash", "run_skill_script")),
         (HostPolicy(deny=("Bash(a.py *)",)), "run_skill_script", "a.py", (), Decision("deny", "Bash(a.py *)", "")),
+        (HostPolicy(deny=("*",)), "run_skill_script", "a.py", (), Decision("deny", "*", "run_skill_script for")),
+        (HostPolicy(deny=("Bash(rm *)",)), "Bash", "ls &&", (), Decision("deny", "Bash(rm *)", "Bash for 'ls &&' is")),
+        (
+            HostPolicy(deny=("Bash(a *)", "Bash(b *)"), ask=("Bash",)),
+            "Bash",
+            "$X; b",
+            (),
+            Decision("deny", "Bash(b *)", "Bash for '$X; b' is denied by"),
+        ),
+        (
+            HostPolicy(allow=("Bash(a *)", "Bash(b)", "Bash(c)")),
+            "Bash",
+            "b && a x && b",
+            (),
+            Decision("allow", "Bash(b), Bash(a *)", "Bash for 'b && a x && b' is allowed by the rules"),
+        ),
+        (
+            HostPolicy(ask=("Bash",)),
+            "Bash",
+            "a > /tmp/x",
+            ("Bash(a)", "Edit(//tmp/**)"),
+            Decision("allow", "allowed-tools: Bash(a), Edit(//tmp/**)", "Bash for"),
+        ),
     ],
 )
 def test_a_decision_names_its_rule(
@@ -85,6 +108,89 @@ def test_a_decision_names_its_rule(
     assert (decision.outcome, decision.rule) == (expected.outcome, expected.rule)
     assert decision.reason.startswith(expected.reason)
     assert decision.reason.endswith(".")
+
+
+def test_a_doubt_is_told_with_the_rule() -> None:
+    """Who is refused because a command cannot be read learns why, and what to do."""
+    reason = check(HostPolicy(deny=("Bash(rm *)",)), "Bash", "$X y").reason
+    assert reason == (
+        "Bash for '$X y' is denied by the rule \"Bash(rm *)\" in HostPolicy.deny, for a part of the command is known "
+        "only when it runs; write the command more plainly."
+    )
+
+
+@pytest.mark.parametrize(
+    ("policy", "outcome"),
+    [
+        (HostPolicy(), "deny"),
+        (HostPolicy(fallback="ask"), "ask"),
+        (HostPolicy(fallback="allow"), "ask"),
+        (HostPolicy(allow=("AskUserQuestion",)), "ask"),
+        (HostPolicy(ask=("AskUserQuestion",)), "ask"),
+        (HostPolicy(deny=("AskUserQuestion",)), "deny"),
+        (HostPolicy(allow=("ask_user",), fallback="allow"), "ask"),
+    ],
+)
+@pytest.mark.parametrize("tool", ["AskUserQuestion", "ask_user", "askuserquestion"])
+def test_a_question_to_a_person_is_never_answered_by_a_rule(policy: HostPolicy, tool: str, outcome: str) -> None:
+    """Neither the host's rules nor a declaration speak for the person."""
+    assert check(policy, tool, declared=("AskUserQuestion",)).outcome == outcome
+
+
+def test_a_question_to_a_person_is_asked_each_time() -> None:
+    """Allowing it for good is allowing it once."""
+    approvals, asked = counting(Approval.ALLOW_ALWAYS)
+    for _ in range(3):
+        assert decide(HostPolicy(fallback="ask"), Use("AskUserQuestion"), approvals).outcome == "allow"
+    assert len(asked) == 3
+
+
+@pytest.mark.parametrize(
+    ("rule", "real", "outcome"),
+    [
+        ("Read(docs/**)", "/ws/docs/a", "allow"),
+        ("Read(docs/**)", "/ws/secrets/a", "ask"),
+        ("Read(docs/**)", "/etc/passwd", "ask"),
+        ("Read(link)", "/ws/docs/a", "ask"),
+    ],
+)
+def test_a_link_is_allowed_with_its_target_only(rule: str, real: str, outcome: str) -> None:
+    """A rule that allows must hold for the link and for what it leads to."""
+    around = Surroundings(workspace="/ws", real=real)
+    assert (
+        check(HostPolicy(ask=("Read",)), "read_file", "docs/link", declared=(rule,), around=around).outcome == outcome
+    )
+
+
+@pytest.mark.parametrize("rule", ["Read(secrets/**)", "Read(docs/link)", "Read(//ws/secrets/a)"])
+def test_a_link_is_denied_with_either(rule: str) -> None:
+    """A rule that denies is about the link and about what it leads to."""
+    around = Surroundings(workspace="/ws", real="/ws/secrets/a")
+    assert check(HostPolicy(deny=(rule,)), "read_file", "docs/link", around=around).outcome == "deny"
+
+
+@pytest.mark.parametrize("tool", ["write_file", "edit_file", "Edit"])
+def test_what_must_not_be_read_must_not_be_written(tool: str) -> None:
+    """A denial of reading is one of editing the same file; asking before reading is not."""
+    assert check(HostPolicy(deny=("Read(a)",)), tool, "a").outcome == "deny"
+    assert check(HostPolicy(ask=("Read(a)",)), tool, "a").outcome == "allow"
+
+
+@pytest.mark.parametrize("rule", ["Write(a)", "MultiEdit(a)", "NotebookEdit(a)", "Glob(a)"])
+def test_paths_behind_other_tools_than_edit_and_read_deny_only(rule: str) -> None:
+    """Claude Code never consults them; here they grant nothing either, but a denial is kept."""
+    tool = "glob" if rule.startswith("Glob") else "write_file"
+    whole = rule.partition("(")[0]
+    assert check(HostPolicy(ask=(whole,)), tool, "a", declared=(rule,)).outcome == "ask"
+    assert check(HostPolicy(ask=(whole,)), tool, "a", declared=("Edit(a)", "Read(a)")).outcome == "allow"
+    assert check(HostPolicy(deny=(rule,)), tool, "a").outcome == "deny"
+
+
+def test_a_tool_of_the_hosts_own_gets_no_baseline_from_its_name() -> None:
+    """`search` is another client's name for ours, and may be anything in this one."""
+    assert check(HostPolicy(), "search", "x").outcome == "deny"
+    assert check(HostPolicy(), "shell", "ls").outcome == "deny"
+    assert check(HostPolicy(deny=("Bash(rm *)",), fallback="allow"), "shell", "rm x").outcome == "deny"
 
 
 def test_a_long_detail_is_shortened_in_the_reason() -> None:
@@ -105,6 +211,8 @@ def test_a_long_detail_is_shortened_in_the_reason() -> None:
         (("Bash(rm *)",), "shell", "allow"),
         (("run_command",), "shell", "allow"),
         (("Write",), "command", "allow"),
+        (("shell",), "shell", "deny"),
+        (("*",), "command", "deny"),
     ],
 )
 def test_denying_bash_refuses_what_needs_processes(deny: tuple[str, ...], kind: str, outcome: str) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from openskills_core.models import Approval, ApprovalRequest, Decision
-from openskills_core.policy.rules import claude_name, known_name
+from openskills_core.policy.names import claude_name, has_kind, known_name
+from openskills_core.policy.rules import Surroundings
 
 Approver = Callable[[ApprovalRequest], Approval | Awaitable[Approval]]
 
@@ -18,6 +19,7 @@ class Use:
 
     `declared` are the skill's `allowed-tools`, void unless `trusted`. `digest` names the skill's content, so that an
     answer given for good ends when the skill changes. `approved` says that the framework's human agreed to this use.
+    `around` is what else is known about it.
     """
 
     tool: str
@@ -27,10 +29,13 @@ class Use:
     declared: tuple[str, ...] = ()
     trusted: bool = True
     approved: bool = False
+    around: Surroundings = field(default_factory=Surroundings)
 
 
 class Approvals:
     """The host's approver and its memory: `ALLOW_ALWAYS` holds for one skill id, digest, tool and rule.
+
+    What puts a question to a person is asked each time.
 
     Threads may share it. The approver is called without a lock held, in the thread that asks; an awaitable that it
     returns is awaited in an event loop of its own.
@@ -55,7 +60,7 @@ class Approvals:
             if key in self._always:
                 return Decision("allow", decision.rule, f"{decision.reason} The approver allowed it for good.")
         answer, remark = self._ask(use, decision)
-        if answer is Approval.ALLOW_ALWAYS:
+        if answer is Approval.ALLOW_ALWAYS and not has_kind(known_name(use.tool), "question"):
             with self._lock:
                 self._always.add(key)
         reason = f"{decision.reason} {remark}"

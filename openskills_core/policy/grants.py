@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from openskills_core.errors import PermissionDeniedError
 from openskills_core.models import Decision, Grant, HostPolicy
 from openskills_core.policy.decisions import answered, check, check_kind, ruled
+from openskills_core.policy.rules import Asked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,7 +68,7 @@ def _run_decision(policy: HostPolicy, use: Use, kind: str) -> Decision:
     """Return the first decision that denies the run, else the decision about the run itself."""
     of_kind = check_kind(policy, kind)
     of_skill = check(policy, "Skill", use.skill_id) if use.skill_id else of_kind
-    of_run = check(policy, use.tool, use.detail, declared=use.declared, trusted=use.trusted)
+    of_run = check(policy, use.tool, use.detail, declared=use.declared, trusted=use.trusted, around=use.around)
     return next((decision for decision in (of_kind, of_skill) if decision.outcome == "deny"), of_run)
 
 
@@ -80,8 +81,8 @@ def _capabilities(policy: HostPolicy, use: Use) -> Iterator[tuple[str, Decision]
     if policy.network:
         granted = Decision("allow", "network", f"HostPolicy.network grants {', '.join(policy.network)}.")
         for tool in ("WebFetch", "WebSearch"):
-            decision = ruled(policy, tool, "") or granted
-            yield tool, answered(policy, decision, tool, "", declared=use.declared if use.trusted else ())
+            decision = ruled(policy, Asked(tool)) or granted
+            yield tool, answered(policy, decision, Asked(tool), use.declared if use.trusted else ())
 
 
 def _grant(policy: HostPolicy, settled: dict[str, Decision]) -> Grant:

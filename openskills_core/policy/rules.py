@@ -2,71 +2,82 @@
 
 from __future__ import annotations
 
-import difflib
-import posixpath
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
+
+from openskills_core.policy.commands import reading, speaks_of
+from openskills_core.policy.domains import host_matches
+from openskills_core.policy.files import files_of
+from openskills_core.policy.names import BASH, EDIT, READ, claude_name, covered, has_kind, known_name
+from openskills_core.policy.path_rules import Places, check_pattern, path_matches
+from openskills_core.policy.patterns import BLANK, STAR, glob, to_word_end
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# Our tools, each with the name that Claude's rules have for it.
-_CLAUDE_NAMES: Mapping[str, str] = {
-    "run_command": "Bash",
-    "run_skill_script": "Bash",
-    "read_file": "Read",
-    "read_skill_file": "Read",
-    "list_files": "Read",
-    "list_skill_files": "Read",
-    "glob": "Read",
-    "grep": "Read",
-    "file_info": "Read",
-    "write_file": "Write",
-    "edit_file": "Edit",
-    "activate_skill": "Skill",
-}
-COMMANDS = frozenset({"Bash", "run_command", "run_skill_script"})
-READERS = frozenset({"Read", "Glob", "Grep", "LS"} | {name for name, of in _CLAUDE_NAMES.items() if of == "Read"})
-WRITERS = frozenset({"Write", "Edit", "MultiEdit", "NotebookEdit", "write_file", "edit_file"})
-SKILLS = frozenset({"Skill", "activate_skill", "list_skills"})
-# What a rule covers besides the tool that it names. A rule with a name of ours covers that tool alone.
-_COVERS: Mapping[str, frozenset[str]] = {
-    "Bash": COMMANDS,
-    "Read": READERS,
-    "Glob": frozenset({"glob"}),
-    "Grep": frozenset({"grep"}),
-    "LS": frozenset({"list_files"}),
-    **dict.fromkeys(("Write", "Edit", "MultiEdit", "NotebookEdit"), WRITERS),
-    "Skill": frozenset({"activate_skill"}),
-}
-_EXACT = COMMANDS | READERS | WRITERS | SKILLS | {"WebFetch", "WebSearch"}
-_NEARLY = 0.8
-_ANY_CASE = {name.casefold(): name for name in sorted(_EXACT, reverse=True)}
+    from openskills_core.policy.commands import Known
 
-_FORM = re.compile(r"(?P<tool>[A-Za-z_][\w.*-]*)(?:\((?P<pattern>.*)\))?", re.DOTALL)
+_FORM = re.compile(r"(?P<tool>[A-Za-z_*][\w./*-]*)(?:\((?P<pattern>.*)\))?", re.DOTALL)
 _SERVER = re.compile(r"mcp__[^*]+?__")
-_COMPOUND = re.compile(r"[;&|<>`\n\r]|\$\(")
-_SEPARATORS = re.compile(r"[;&|<>`\n\r(){}]+")
-_ASSIGNMENTS = re.compile(r"(?:[A-Za-z_]\w*=\S* )+")
+_PARAMETER = re.compile(r"(?P<name>[A-Za-z_]\w*)\s*:\s*(?P<value>.*)", re.DOTALL)
+_VARIABLE = re.compile(r"\$\{(\w+(?:\.\w+)?)\}")
+# What a tool is for cannot be matched as one of its parameters: `Bash(command:rm *)` would overlook `ls; rm x`.
+_CONTENT = {"Bash": "command", "Read": "file_path", "Edit": "file_path", "Write": "file_path", "WebFetch": "url"}
+# Claude Code accepts these with a path and never consults them, so here they allow nothing. They do deny.
+_GRANT_NO_PATH = frozenset({"Write", "MultiEdit", "NotebookEdit", "Glob", "Grep", "LS", "NotebookRead"})
+_OF_BASH, _OF_EDIT, _OF_READ = BASH.names, EDIT.names, READ.names - set(READ.ours)
+_SET_FOR_COMMANDS = "CLAUDE_SKILL_DIR"
 
 
-def claude_name(tool: str) -> str:
-    """Return the name that Claude's rules have for one of our tools; any other name comes back as it is."""
-    return _CLAUDE_NAMES.get(tool, tool)
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What is known about a use of a tool besides its detail; everything may be left out.
+
+    Attributes:
+        workspace: Absolute path that relative ones begin at.
+        home: Absolute path that `~` stands for in rules.
+        real: Where the path in the detail leads once symbolic links are followed.
+        parameters: The tool's input as the model sent it, for `Tool(parameter:value)`.
+        variables: Values of `${NAME}` in the Bash rules of a skill, such as `CLAUDE_SKILL_DIR`.
+    """
+
+    workspace: str = ""
+    home: str = ""
+    real: str = ""
+    parameters: Mapping[str, object] = field(default_factory=dict)
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def places(self) -> Places:
+        """Where path patterns begin."""
+        return Places(self.workspace, self.home)
+
+    @property
+    def known(self) -> Known:
+        """The variables that are set in every command of the skill."""
+        value = self.variables.get(_SET_FOR_COMMANDS)
+        return () if value is None else ((_SET_FOR_COMMANDS, value),)
 
 
-def misspelt(tool: str) -> str:
-    """Return the known tool that a name nearly is, "" for a known one and for one that is like none."""
-    if tool in _EXACT or tool.startswith("mcp__"):
-        return ""
-    return next(iter(difflib.get_close_matches(tool, sorted(_EXACT), n=1, cutoff=_NEARLY)), "")
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One use of a tool, as rules see it."""
 
+    tool: str
+    detail: str = ""
+    around: Surroundings = field(default_factory=Surroundings)
 
-def known_name(tool: str) -> str:
-    """Return `tool` with the letter case of the tool that is meant: `bash` in a deny rule must not be void."""
-    return tool if tool in _EXACT else _ANY_CASE.get(tool.casefold(), tool)
+    @property
+    def is_command(self) -> bool:
+        """Whether the detail is the text of a command."""
+        return has_kind(self.tool, "command")
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Every path under which the thing is known."""
+        return (self.detail, self.around.real) if self.around.real else (self.detail,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,126 +93,130 @@ class Rule:
         """Read `Tool` or `Tool(pattern)`. `Tool(*)` is `Tool`, and so are `Tool(:*)` and `WebFetch(domain:*)`.
 
         Raises:
-            ValueError: for no tool name, an empty pattern, unbalanced parentheses, or `*` in a name before
-                `mcp__<server>__`.
+            ValueError: for no tool name, an empty pattern, unbalanced parentheses, a path that cannot be read, or a
+                parameter that is the tool's own content.
         """
         return _parse(text)
 
+    @property
+    def may_grant(self) -> bool:
+        """Whether the rule can allow anything: `*` in a tool's name does so only behind `mcp__<server>__`."""
+        return "*" not in self.tool or _SERVER.match(self.tool) is not None
+
     def covers(self, tool: str) -> bool:
         """Whether the rule is about `tool`: the same name, a member of its family, or a tool of its MCP server."""
-        if tool == self.tool or tool in _COVERS.get(self.tool, ()):
+        if tool in covered(self.tool):
             return True
-        if not self.tool.startswith("mcp__"):
-            return False
-        whole_server = "__" not in self.tool.removeprefix("mcp__")
-        return _glob(f"{self.tool}__*" if whole_server else self.tool, tool)
+        if "*" in self.tool:
+            return glob(self.tool, tool) or glob(self.tool, claude_name(tool))
+        is_server = self.tool.startswith("mcp__") and "__" not in self.tool.removeprefix("mcp__")
+        return is_server and tool.startswith(f"{self.tool}__")
 
-    def matches(self, tool: str, detail: str, *, grants: bool) -> bool:
-        """Whether the rule speaks about this use of `tool`.
+    def with_variables(self, variables: Mapping[str, str], *, grants: bool) -> Rule:
+        """Return a Bash rule with `${NAME}` filled in, which may hold blanks, for the rule is read already.
 
-        A pattern is the text itself, with `*` for anything. A trailing ` *` or `:*` ends at a word boundary:
-        `Bash(ls *)` is `ls` and `ls -la`, not `lsof`. `WebFetch(domain:…)` looks at the host name. In doubt a pattern
-        fails closed, so it depends on what the rule does:
-
-        * `grants` (allow, allowed-tools): a pattern never matches a command that holds `;`, `&`, `|`, `<`, `>`, a
-          backquote, `$(` or a newline, for what stands behind those would run unread. Paths match from their start.
-        * otherwise (deny, ask): a command matches as a whole or in any part between those separators, parentheses and
-          braces, with or without leading assignments. A path matches at any depth, and so does all beneath it.
+        In a rule that `grants` blanks and asterisks of a value mean themselves.
         """
-        if not self.pattern or not self.covers(tool):
-            return self.covers(tool)
-        if tool in COMMANDS:
-            return _command_matches(self.pattern, detail, grants=grants)
-        if tool in READERS | WRITERS:
-            return _path_matches(self.pattern, detail, grants=grants)
-        if self.tool == "WebFetch" and self.pattern.startswith("domain:"):
-            return _host_matches(self.pattern.removeprefix("domain:").lower(), detail)
-        return _matches_to_word_end(self.pattern, detail)
+        if "${" not in self.pattern or self.tool not in _OF_BASH:
+            return self
+
+        def value(name: re.Match[str]) -> str:
+            found = variables.get(name[1], name[0])
+            return re.sub(r"\s", BLANK, found).replace("*", STAR) if grants else found
+
+        return replace(self, pattern=_VARIABLE.sub(value, self.pattern))
+
+    def allows(self, asked: Asked) -> bool:
+        """Whether the rule allows this use, by itself. Of command lines see `decisions`, for several rules share them.
+
+        Paths match from where their pattern begins, under every name that the thing has.
+        """
+        if not self.may_grant or not self.covers(asked.tool):
+            return False
+        if not self.pattern:
+            return True
+        if asked.is_command or self.tool in _GRANT_NO_PATH:
+            return False
+        if has_kind(asked.tool, "path"):
+            return all(path_matches(self.pattern, path, asked.around.places, grants=True) for path in asked.paths)
+        return self._matches_text(asked, grants=True)
+
+    def forbids(self, asked: Asked, *, denies: bool = True) -> str | None:
+        """Return None when a rule that `denies` or asks is not about this use, else "" or why that is not certain.
+
+        A command matches in any part, a path under any of its names; see `commands` and `path_rules`. A path rule is
+        also about the files that a command line names, and one for Read that denies about writing.
+        """
+        if not self.pattern:
+            return "" if self.covers(asked.tool) else None
+        if asked.is_command and has_kind(self.tool, "path"):
+            return self._forbids_files(asked, denies=denies) if asked.detail else None
+        if not self.covers(asked.tool) and not (denies and self.tool in _OF_READ and asked.tool in _OF_EDIT):
+            return None
+        if self._forbids_parameter(asked.around.parameters):
+            return ""
+        return self._forbids_detail(asked) if asked.detail else None
+
+    def _forbids_detail(self, asked: Asked) -> str | None:
+        if asked.is_command:
+            return speaks_of(self.pattern, reading(asked.detail, asked.around.known))
+        if has_kind(asked.tool, "path"):
+            found = self._is_about(asked.paths, asked.around)
+        else:
+            found = self._matches_text(asked, grants=False)
+        return "" if found else None
+
+    def _forbids_files(self, asked: Asked, *, denies: bool) -> str | None:
+        files = files_of(asked.detail, asked.around.known)
+        is_edit = self.tool in _OF_EDIT
+        paths = files.written if is_edit else files.read + (files.written if denies else ())
+        if self._is_about(paths, asked.around):
+            return ""
+        return "where it writes is known only when it runs" if is_edit and files.writes_unknown else None
+
+    def _is_about(self, paths: tuple[str, ...], around: Surroundings) -> bool:
+        return any(path_matches(self.pattern, path, around.places, grants=False) for path in paths)
+
+    def _forbids_parameter(self, parameters: Mapping[str, object]) -> bool:
+        form = _PARAMETER.fullmatch(self.pattern)
+        value = parameters.get(form["name"]) if form else None
+        if form is None or not isinstance(value, (str, bool, int, float)):
+            return False
+        return glob(form["value"].strip(), str(value).lower() if isinstance(value, bool) else str(value))
+
+    def _matches_text(self, asked: Asked, *, grants: bool) -> bool:
+        if has_kind(asked.tool, "domain") and self.pattern.startswith("domain:"):
+            return host_matches(self.pattern.removeprefix("domain:").strip(), asked.detail, grants=grants)
+        if to_word_end(self.pattern, asked.detail):
+            return True
+        # `Skill(x)` that denies is about `x` with arguments, too, and `Skill(plugin:*)` about all of a plugin.
+        first = asked.detail.split(maxsplit=1)[:1]
+        return not grants and has_kind(asked.tool, "skill") and any(glob(self.pattern, name) for name in first)
 
 
 @lru_cache(maxsize=1024)
 def _parse(text: str) -> Rule:
     form = _FORM.fullmatch(text.strip())
-    if form is None or not _is_sound(form["tool"], form["pattern"]):
+    if form is None or (form["pattern"] is not None and not _is_sound(form["pattern"])):
         raise ValueError(f"{text!r} is not a rule: write Tool or Tool(pattern), for example Read or Bash(git *)")
     tool, pattern = known_name(form["tool"]), (form["pattern"] or "").strip()
-    whole = pattern in ("*", ":*") or (tool, pattern) == ("WebFetch", "domain:*")
-    return Rule(text.strip(), tool, "" if whole else pattern)
+    if pattern in ("*", ":*") or (has_kind(tool, "domain") and re.fullmatch(r"domain:\s*\*", pattern)):
+        pattern = ""
+    content = _PARAMETER.fullmatch(pattern)
+    if content and content["name"] == _CONTENT.get(tool) and content["value"] != "*":
+        raise ValueError(f"{text!r} is not a rule: a {tool} rule takes its pattern without {content['name']!r}")
+    if pattern and has_kind(tool, "path"):
+        try:
+            check_pattern(pattern)
+        except ValueError as error:
+            raise ValueError(f"{text[:200]!r} is not a rule: {error}") from None
+    return Rule(text.strip(), tool, pattern)
 
 
-def _is_sound(tool: str, pattern: str | None) -> bool:
-    if "*" in tool and not _SERVER.match(tool):
-        return False
-    return pattern is None or (bool(pattern.strip()) and _is_balanced(pattern))
-
-
-def _is_balanced(text: str) -> bool:
+def _is_sound(pattern: str) -> bool:
     depth = 0
-    for letter in text:
+    for letter in pattern:
         depth += (letter == "(") - (letter == ")")
         if depth < 0:
             return False
-    return depth == 0
-
-
-def _glob(pattern: str, text: str) -> bool:
-    """Match `*` against anything, in linear time: a skill writes patterns too, and a regular expression could hang."""
-    first, *rest = pattern.split("*")
-    if not rest:
-        return pattern == text
-    *middle, last = rest
-    at, end = len(first), len(text) - len(last)
-    if at > end or not text.startswith(first) or not text.endswith(last):
-        return False
-    for piece in middle:
-        found = text.find(piece, at, end)
-        if found < 0:
-            return False
-        at = found + len(piece)
-    return True
-
-
-def _matches_to_word_end(pattern: str, text: str) -> bool:
-    if not pattern.endswith((" *", ":*")):
-        return _glob(pattern, text)
-    prefix = pattern[:-2]
-    return _glob(prefix, text) or _glob(f"{prefix} *", text)
-
-
-def _command_matches(pattern: str, command: str, *, grants: bool) -> bool:
-    pattern, whole = _squeezed(pattern), _squeezed(command)
-    if grants:
-        return not _COMPOUND.search(whole) and _matches_to_word_end(pattern, whole)
-    parts = {whole, *map(_squeezed, _SEPARATORS.split(whole))}
-    parts |= {_ASSIGNMENTS.sub("", part, count=1) for part in parts if _ASSIGNMENTS.match(part)}
-    return any(_matches_to_word_end(pattern, part) for part in parts)
-
-
-def _squeezed(command: str) -> str:
-    """Return the command as the shell separates its words: by spaces and tabs, however many."""
-    return re.sub(r"[ \t]+", " ", command).strip(" \n")
-
-
-def _path_matches(pattern: str, path: str, *, grants: bool) -> bool:
-    path = posixpath.normpath(path) if path else path
-    pattern = pattern.removeprefix("./")
-    if grants:
-        return _glob(pattern, path)
-    base = pattern.removeprefix("**/").lstrip("/").removesuffix("/**").rstrip("/")
-    names = path.split("/")
-    tails = ("/".join(names[start:]) for start in range(len(names)))
-    return any(_glob(base, tail) or _glob(f"{base}/*", tail) for tail in tails)
-
-
-def _host_matches(pattern: str, detail: str) -> bool:
-    """`*.example.com` is every host beneath the domain, not the domain itself; any other `*` stays within one label."""
-    from urllib.parse import urlsplit
-
-    try:
-        host = urlsplit(detail).hostname if "://" in detail else detail.removeprefix("domain:").lower()
-    except ValueError:
-        return False
-    labels, wanted = (host or "").rstrip(".").split("."), pattern.split(".")
-    if wanted[0] == "*" and len(wanted) > 1:
-        return len(labels) >= len(wanted) and labels[1 - len(wanted) :] == wanted[1:]
-    return len(labels) == len(wanted) and all(map(_glob, wanted, labels))
+    return depth == 0 and bool(pattern.strip())
