@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 from collections import deque
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
@@ -30,11 +31,13 @@ MAX_RECORDED_BYTES = 256 * 1024
 class Snapshot:
     """The regular files at one moment: path to (size, mtime, ctime, inode), times in nanoseconds.
 
-    `complete` is False when a directory could not be looked at, or there was more than a snapshot holds.
+    `complete` is False when a directory could not be looked at, or there was more than a snapshot holds. `sockets` are
+    the paths of those that were seen on the way.
     """
 
     files: Mapping[str, Stamp]
     complete: bool = True
+    sockets: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +62,7 @@ def take_snapshot(root: Root) -> Snapshot:
     walk = _Walk(root)
     while walk.pending:
         walk.visit(walk.pending.popleft())
-    return Snapshot(walk.files, walk.complete)
+    return Snapshot(walk.files, walk.complete, tuple(walk.sockets))
 
 
 def changes_since(root: Root, before: Snapshot) -> Changes:
@@ -81,6 +84,7 @@ class _Walk:
 
     root: Root
     files: dict[str, Stamp] = field(default_factory=dict)
+    sockets: list[str] = field(default_factory=list)
     complete: bool = True
     pending: deque[str] = field(default_factory=lambda: deque(["."]))
     _entries: int = 0
@@ -116,6 +120,8 @@ class _Walk:
         elif item.is_file(follow_symlinks=False):
             status = item.stat(follow_symlinks=False)
             self.files[path] = status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino
+        elif not item.is_symlink() and stat.S_ISSOCK(item.stat(follow_symlinks=False).st_mode):
+            self.sockets.append(path)
 
 
 def _compared(before: Snapshot, after: Snapshot) -> list[tuple[str, Change]]:

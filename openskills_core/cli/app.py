@@ -27,6 +27,7 @@ _COMMANDS = {
     "tools": "agents:tools",
     "prompt": "agents:prompt",
     "audit": "audit:audit",
+    "doctor": "doctor:doctor",
     "demo": "demo:demo",
 }
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     Cli = Callable[..., subprocess.CompletedProcess[str]]
     MakeSkill = Callable[..., Path]
 
-COMMANDS = ["list", "show", "validate", "run", "exec", "tools", "prompt", "audit", "demo"]
+COMMANDS = ["list", "show", "validate", "run", "exec", "tools", "prompt", "audit", "doctor", "demo"]
 HEAVY = (
     "jinja2",
     "wasmtime",

@@ -5,7 +5,11 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import itertools
+import os
+import shutil
+import socket
 import stat
+import subprocess
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -145,11 +149,12 @@ def test_a_scope_inside_another_ones_workspace_cannot_be_turned_outwards(
 
 
 def test_what_git_runs_by_itself_cannot_be_planted(project: Path, make_runtime: MakeRuntime) -> None:
-    """Hooks and configuration of a repository in the workspace are read-only; the rest of it works."""
+    """Hooks and configuration of a repository in the workspace stay read-only where the rest of it was granted."""
     (project / ".git" / "hooks").mkdir(parents=True)
     (project / ".git" / "config").write_text("[core]\n", encoding="utf-8")
     attack = "echo evil > .git/hooks/pre-commit; echo evil >> .git/config; mv .git .g; touch .git/index; ls .git"
-    make_runtime(workspace_dir=project).run_command(attack)
+    policy = HostPolicy(write_paths=[str(project / ".git")])
+    make_runtime(workspace_dir=project, policy=policy).run_command(attack)
     assert list((project / ".git" / "hooks").iterdir()) == []
     assert (project / ".git" / "config").read_text() == "[core]\n"
     assert (project / ".git" / "index").exists()
@@ -256,3 +261,209 @@ def test_the_workspace_limit_cannot_be_dodged(
     runtime = make_runtime(policy=policy, limits=Limits(workspace_mb=8))
     result = runtime.execute_skill("filler", args=[str(other)])
     assert (result.status, result.reason) == ("killed", "limit:workspace"), result.stderr
+
+
+def _git(*words: str, repository: Path) -> str:
+    identity = ["-c", "user.name=n", "-c", "user.email=e@example.com"]
+    command = ["git", "-C", str(repository), *identity, *words]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+# Both make the next `git status` of whoever works there run a program, with hooks and settings left as they are.
+TAKEOVERS = {
+    "settings from elsewhere": """
+        cp -r .git/objects .git/refs evil/
+        printf '[core]\nrepositoryformatversion = 0\nfsmonitor = touch %s; false\n' "$1" > evil/config
+        echo ../evil > .git/commondir
+    """,
+    "a repository inside": """
+        export GIT_AUTHOR_NAME=n GIT_AUTHOR_EMAIL=e GIT_COMMITTER_NAME=n GIT_COMMITTER_EMAIL=e
+        git init -q evil && git -C evil commit -q --allow-empty -m evil
+        git -C evil config core.fsmonitor "touch $1; false"
+        git add evil
+    """,
+}
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="needs git, to see whom it obeys")
+@pytest.mark.parametrize("takeover", TAKEOVERS)
+def test_git_in_a_project_cannot_be_made_to_obey_a_script(attacker: Attacker, takeover: str) -> None:
+    """Without a sandbox the user's next `git status` runs the script's program; with one it does not."""
+    workspace, ran = attacker.confined.workspace.root, Path.home() / "ran"
+    _git("init", "-q", repository=workspace)
+    _git("commit", "-q", "--allow-empty", "-m", "mine", repository=workspace)
+    (workspace / "evil").mkdir()
+    attacker.strike(TAKEOVERS[takeover], ran, language="sh")
+    _git("status", repository=workspace)
+    assert not ran.exists()
+    attacker.control(TAKEOVERS[takeover], ran, language="sh")
+    _git("status", repository=workspace)
+    assert ran.exists()
+
+
+def test_a_repository_can_be_read_and_used_once_it_is_granted(project: Path, make_runtime: MakeRuntime) -> None:
+    """`git log` works as it is, a commit with `write_paths`, and one of the scripts' own making at any time."""
+    commit = "git -c user.name=n -c user.email=e@e commit -q --allow-empty -m theirs"
+    own = make_runtime(workspace_dir=project / "own")
+    assert [own.run_command(line).status for line in ("git init -q", commit)] == ["success", "success"]
+    _git("init", "-q", repository=project)
+    _git("commit", "-q", "--allow-empty", "-m", "mine", repository=project)
+    policy = HostPolicy(write_paths=[str(project / ".git")])
+    assert make_runtime(workspace_dir=project).run_command("git log --format=%s").stdout == "mine\n"
+    refused = make_runtime(workspace_dir=project).run_command(commit).stderr
+    assert "Read-only file system" in refused
+    assert "hint" in refused
+    assert "write_paths" in refused
+    assert make_runtime(workspace_dir=project, policy=policy).run_command(commit).status == "success"
+    assert _git("log", "--format=%s", repository=project) == "theirs\nmine\n"
+
+
+def test_a_work_tree_cannot_be_pointed_to_another_repository(project: Path, make_runtime: MakeRuntime) -> None:
+    """Where `.git` is a file it says which repository is meant, and stays as it is."""
+    (project / ".git").write_text("gitdir: /elsewhere\n", encoding="utf-8")
+    make_runtime(workspace_dir=project).run_command("echo gitdir: evil > .git; rm -f .git; mv .git x; mkdir .git")
+    assert (project / ".git").read_text(encoding="utf-8") == "gitdir: /elsewhere\n"
+
+
+def test_a_repository_behind_a_link_is_refused(project: Path, make_runtime: MakeRuntime) -> None:
+    """A link cannot be mounted over, so a script could replace it by a repository of its own."""
+    (project.parent / "outside" / "git").mkdir()
+    (project / ".git").symlink_to(project.parent / "outside" / "git")
+    with pytest.raises(SandboxUnavailableError, match=r"HostPolicy\.write_paths"):
+        make_runtime(workspace_dir=project).run_command("true")
+
+
+SECRETS = [".env", ".env.local", ".envrc", ".netrc", ".npmrc", ".pypirc", ".git-credentials", "id_ed25519", "my.pem"]
+READ_ALL = "import os\nfor name in sorted(os.listdir()):\n    if os.path.isfile(name): print(name, open(name).read())\n"
+
+
+def test_credentials_of_a_project_are_hidden(attacker: Attacker) -> None:
+    """Files of the usual names read as empty and cannot be replaced; others, and examples, are as they are."""
+    workspace = attacker.confined.workspace.root
+    for name in (*SECRETS, ".env.example", "environment"):
+        (workspace / name).write_text(SECRET, encoding="utf-8")
+    (workspace / ".git").mkdir()
+    attack = f"{READ_ALL}for name in {SECRETS!r}:\n    try: os.rename(name, 'x')\n    except OSError: pass\n"
+    lines = attacker.strike(attack).stdout.splitlines()
+    assert [line.split()[0] for line in lines if SECRET in line] == [".env.example", "environment"]
+    assert {path.name: path.read_text() for path in workspace.iterdir() if path.name in SECRETS} == dict.fromkeys(
+        SECRETS, SECRET
+    )
+    assert attacker.control(READ_ALL).stdout.count(SECRET) == len(SECRETS) + 2
+
+
+def test_a_workspace_that_is_no_project_hides_nothing(attacker: Attacker) -> None:
+    """A script finds the files that it made."""
+    assert attacker.strike("open('.env', 'w').write('mine')\n").status == "success"
+    assert attacker.strike("print(open('.env').read())\n").stdout == "mine\n"
+
+
+@pytest.mark.parametrize("granted", ["read_paths", "write_paths"])
+def test_a_credential_that_the_host_names_is_shown(project: Path, make_runtime: MakeRuntime, granted: str) -> None:
+    """Naming one grants that one; naming the workspace, or a directory above it, grants none."""
+    (project / ".git").mkdir()
+    for name in (".env", ".netrc"):
+        (project / name).write_text(SECRET, encoding="utf-8")
+    named = HostPolicy(**{granted: [str(project / ".env")]})  # type: ignore[arg-type]  # one of two names
+    command = "grep -l . .env .netrc"
+    assert make_runtime(workspace_dir=project, policy=named).run_command(command).stdout == ".env\n"
+    around = HostPolicy(read_paths=[str(project), str(project.parent)])
+    assert make_runtime(workspace_dir=project, policy=around).run_command(command).stdout == ""
+
+
+def test_a_credential_behind_a_link_is_hidden_where_it_lies(project: Path, make_runtime: MakeRuntime) -> None:
+    """Neither its own name nor the link's leads to it, and links in a circle or out of the workspace do no harm."""
+    (project / ".git").mkdir()
+    (project / "config").mkdir()
+    (project / "config" / "production").write_text(SECRET, encoding="utf-8")
+    (project / ".env").symlink_to("config/production")
+    (project / ".env.circle").symlink_to(".env.circle")
+    (project / ".env.outside").symlink_to(project.parent / "outside" / SECRET)
+    (project / ".env.missing").symlink_to("missing")
+    result = make_runtime(workspace_dir=project).run_command("cat .env* config/*; mv config c; cat c/* config/*")
+    assert SECRET not in result.stdout
+    assert "Permission denied" not in result.stderr
+
+
+def test_odd_things_named_like_credentials_do_no_harm(project: Path, make_runtime: MakeRuntime) -> None:
+    """Directories, FIFOs and names that are no text: a call runs as ever; too many to hide, and it is refused."""
+    (project / ".git").mkdir()
+    (project / ".env").mkdir()
+    os.mkfifo(project / ".env.pipe")
+    odd = os.fsencode(project / ".env.") + b"\xff\n--bind"
+    Path(os.fsdecode(odd)).write_text(SECRET, encoding="utf-8")
+    runtime = make_runtime(workspace_dir=project)
+    result = runtime.run_command("cat .env.*; ls -d .env")
+    assert (result.stdout, result.stderr) == (".env\n", "")
+    for number in range(70):
+        (project / f".env.{number}").touch()
+    with pytest.raises(SandboxUnavailableError, match="remove some"):
+        runtime.run_command("true")
+
+
+def test_a_directory_closed_by_a_script_opens_no_way(project: Path, in_project: OpenSkillRuntime) -> None:
+    """What the host may not look at is not taken for missing: the next call is refused, or protected as ever."""
+    shutil.rmtree(project / ".claude" / "skills" / "good")
+    in_project.run_command("chmod 000 .claude; chmod 300 .")
+    with contextlib.suppress(SandboxUnavailableError):
+        in_project.run_command("chmod 755 . .claude; mkdir .claude/skills/evil")
+    project.chmod(0o755)
+    (project / ".claude").chmod(0o755)
+    assert list((project / ".claude" / "skills").iterdir()) == []
+
+
+DIAL = """
+    import socket, sys
+    for path in sys.argv[1:]:
+        try:
+            caller = socket.socket(socket.AF_UNIX)
+            caller.connect(path)
+            caller.send(b"knock")
+        except OSError as error:
+            print(error.strerror)
+"""
+
+
+def _said(listener: socket.socket) -> list[bytes]:
+    """Return what was said to a listener that does not wait, by each caller."""
+    said = []
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            caller, _ = listener.accept()
+            with caller:
+                said.append(caller.recv(16))
+    return said
+
+
+@pytest.mark.parametrize("relative", [False, True], ids=["absolute", "relative"])
+def test_a_service_that_listens_in_the_workspace_cannot_be_reached(
+    attacker: Attacker, monkeypatch: pytest.MonkeyPatch, relative: bool
+) -> None:
+    """A development server's socket file lies in the workspace; the network namespace is no help against that."""
+    workspace = attacker.confined.workspace.root
+    (workspace / "tmp").mkdir()
+    monkeypatch.chdir(workspace)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind("tmp/server.sock" if relative else str(workspace / "tmp" / "server.sock"))
+        listener.listen()
+        listener.settimeout(0)
+        attacker.strike(DIAL, "tmp/server.sock")
+        # The host itself asks whether anybody listens, and says nothing.
+        assert set(_said(listener)) <= {b""}
+        attacker.control(DIAL, "tmp/server.sock")
+        assert b"knock" in _said(listener)
+
+
+def test_a_socket_that_a_script_left_behind_is_its_own(attacker: Attacker) -> None:
+    """Nobody listens any more, so it can be removed and made anew, as servers do."""
+    server = """
+        import contextlib, os, socket, threading
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink("own.sock")
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind("own.sock")
+        listener.listen()
+        socket.socket(socket.AF_UNIX).connect("own.sock")
+        print("served")
+    """
+    assert [attacker.strike(server).stdout for _ in range(2)] == ["served\n", "served\n"]

