@@ -70,6 +70,7 @@ CODES: Mapping[str, Code] = {
     "wrong-case": Code("warning", "the file is not spelt SKILL.md"),
     "nested-skill": Code("warning", "the SKILL.md is a level too deep"),
     "shadowed": Code("warning", "another skill of the same id comes first"),
+    "same-skill": Code("info", "a skill reached by two ways, listed under the first id"),
     "no-skill-file": Code("info", "a directory beside skills looks like one but has no SKILL.md"),
     "outside": Code("warning", "a link leads out of its plugin or project and was not followed"),
     "search-limit": Code("warning", "more directories than are searched; the rest was left out"),

@@ -23,7 +23,7 @@ _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufffe\uffff
 _ENTRY = re.compile(r"(?P<key>[A-Za-z_][\w-]*)[ \t]*:(?P<gap>[ \t]*)(?P<value>(?!//)\S.*)")
 _VALUE = re.compile(r"(?P<lead>[ \t]*+(?:-[ \t]++(?:[\w-]++:[ \t]++)?|[\w-]++:[ \t]++))(?P<value>\S.*)")
 _LIST_HEAD = re.compile(r"[\w-]+[ \t]*:[ \t]*(?:-[ \t].*)?")
-_BLOCK_HEADER = re.compile(r"[|>][-+0-9]*[ \t]*(?:#.*)?")
+_BLOCK_HEADER = re.compile(r"[|>](?:[-+]?[1-9]?|[1-9][-+])(?:[ \t]+#.*|[ \t]*)")
 _IN_DOUBLE = re.compile(r'"(?:[^"\\]|\\.)*"')
 _IN_SINGLE = re.compile(r"'(?:[^']|(?<=\w)'(?=\w)|'')*'")
 

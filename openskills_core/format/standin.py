@@ -16,7 +16,7 @@ MAX_STAND_IN = 1024
 LOOKED_AT = 16 * 1024
 
 _COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
-_LIST_MARKER = re.compile(r"(?:[-*+]|\d{1,9}[.)])[ \t]+")
+_LIST_MARKER = re.compile(r"\A(?:[-*+]|\d{1,9}[.)])[ \t]+")
 
 
 def stand_in(text: str) -> str:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 Known = tuple[tuple[str, str], ...]
 
-_MAX_TEXTS = 50
+_MAX_TEXTS = 20
 # A value of these cannot name a program, a library or a file to load.
 _SAFE_VARIABLES = frozenset(
     {"NODE_ENV", "CI", "DEBUG", "VERBOSE", "LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "LC_COLLATE", "LC_NUMERIC"}
@@ -90,19 +90,19 @@ def allows(pattern: str, part: Part) -> bool:
     return any(to_word_end(pattern, form) for form in part.forms)
 
 
-def speaks_of(pattern: str, reading: Reading) -> str | None:
+def speaks_of(pattern: str, read: Reading) -> str | None:
     """Return None when a rule with this pattern is about no part of a line, else "" or what makes that uncertain."""
     pattern = squeezed(pattern)
     forms = {pattern, pattern.translate(_QUOTES)}
-    texts = reading.texts
+    texts = read.texts
     if "/" in pattern.partition(" ")[0]:
-        texts += reading.paths
+        texts += read.paths
     found = [text for text in texts if any(may_be(form, text) for form in forms)]
     if any(UNKNOWN not in text for text in found):
         return ""
     if found:
         return "a part of the command is known only when it runs"
-    return reading.doubt or None
+    return read.doubt or None
 
 
 def squeezed(text: str) -> str:
@@ -111,14 +111,14 @@ def squeezed(text: str) -> str:
 
 
 @lru_cache(maxsize=16)
-def approvable(line: str, known: Known = ()) -> Approvable | str:
-    """Return the parts of a line that all have to be allowed, or why none can be."""
+def approvable(line: str, known: Known = ()) -> Approvable | None:
+    """Return the parts of a line that all have to be allowed, None when it cannot be read or more than they may run."""
     try:
         scripts = read_scripts(line, known)
-    except UnreadableError as error:
-        return f"{error}"
-    if odd := next((script.odd for script in scripts if script.odd), ""):
-        return f"it holds a construct that no rule is about: {odd}"
+    except UnreadableError:
+        return None
+    if any(script.odd for script in scripts):
+        return None
     commands = [command for script in scripts for command in script.commands]
     leaves = any(command.words and command.words[0].value in _LEAVES for command in commands)
     return Approvable(tuple(map(_part, commands)), leaves)
@@ -134,6 +134,9 @@ def reading(line: str, known: Known = ()) -> Reading:
             reader.doubts.append("it holds too many texts for other shells")
             break
         pending += [(code, ()) for code in reader.read(text, variables)]
+        if reader.doubts:
+            # Everything that denies or asks holds now; hostile texts would only take time.
+            break
     return reader.result()
 
 
@@ -187,14 +190,14 @@ def _part(command: Command) -> Part:
         looped = all(value is None and _is_harmless(name) for name, value in command.assigned)
         problem = "it sets a variable that may change what runs" if unsafe and not looped else ""
         return Part(redirects=command.redirects, problem=problem)
-    forms = [form for words in stripped(command.words) for form in _forms(words)]
+    levels = stripped(command.words)
+    if not all(words[0].known for words in levels):
+        return Part(problem="its program is known only when it runs")
+    forms = [form for words in levels for form in _forms(words)]
     needs = ""
     if command.lead:
         forms += [f"{command.lead} {form}" for form in forms]
         needs = f"{command.lead} " if unsafe else ""
-    levels = stripped(command.words)
-    if not all(words[0].known for words in levels):
-        return Part(problem="its program is known only when it runs")
     return Part(tuple(forms), needs, any(map(is_beyond_prefixes, levels)), command.redirects)
 
 

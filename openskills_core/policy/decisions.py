@@ -31,9 +31,13 @@ def validate_policy(policy: HostPolicy) -> None:
     """Read every rule of `policy`, so that a misspelt one is found before anything runs.
 
     Raises:
-        ValueError: naming the first rule that cannot be read, whose tool looks like a known one misspelt, or that
-            allows tools by a `*` in their name.
+        ValueError: naming the first granted host or rule that cannot be read, a rule whose tool looks like a known
+            one misspelt, or one that allows tools by a `*` in their name.
     """
+    if policy.network:
+        from openskills_core.netrules import NetRules
+
+        NetRules.parse(policy.network)
     for text in (*policy.deny, *policy.ask, *policy.allow):
         tool = Rule.parse(text).tool
         if meant := misspelt(tool):
@@ -164,7 +168,7 @@ def _approving(policy: HostPolicy, rules: list[Rule], asked: Asked) -> tuple[Rul
     if not asked.is_command or not asked.detail or not about:
         return ()
     line = approvable(asked.detail, asked.around.known)
-    if isinstance(line, str):
+    if line is None:
         return ()
     found: dict[str, Rule] = {}
     for part in line.parts:

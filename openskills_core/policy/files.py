@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 # Connected with these a command writes to no file.
 STREAMS = frozenset({"/dev/null", "/dev/stdout", "/dev/stderr"})
+_ELSEWHERE = "where it writes is known only when it runs"
 _MAX_DIRECTORIES = 20
 _READERS = frozenset(
     {"cat", "tac", "head", "tail", "less", "more", "nl", "wc", "grep", "egrep", "fgrep", "rg", "sed", "awk", "sort"}
@@ -33,12 +34,12 @@ _WRITERS = frozenset({"tee", "touch", "rm", "rmdir", "mkdir", "mv", "cp", "ln", 
 class Files:
     """Paths as the command has them, relative ones seen from the workspace, and from where it may have gone.
 
-    `writes_unknown` says that it is redirected to a file that only the running shell knows.
+    `doubt` says why it may write to others, "" if it may not.
     """
 
     read: tuple[str, ...] = ()
     written: tuple[str, ...] = ()
-    writes_unknown: bool = False
+    doubt: str = ""
 
 
 @lru_cache(maxsize=16)
@@ -52,7 +53,7 @@ def files_of(line: str, known: Known = ()) -> Files:
     return Files(
         read=tuple(_paths([*inputs, *_operands(seen.commands, _READERS)], places)),
         written=tuple(_paths([*targets, *_operands(seen.commands, _WRITERS)], places)),
-        writes_unknown=any(not target.known for target in targets),
+        doubt=seen.doubt or ("" if all(target.known for target in targets) else _ELSEWHERE),
     )
 
 

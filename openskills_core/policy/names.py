@@ -80,7 +80,7 @@ WRITERS = frozenset({*EDIT.claude, *EDIT.ours})
 SKILLS = frozenset({*SKILL.claude, *SKILL.ours, "list_skills"})
 OUR_TOOLS = tuple(name for family in FAMILIES for name in family.ours)
 
-_WORN = frozenset({*COMMANDS, *READERS, *WRITERS, *SKILLS, "WebFetch", "WebSearch", "Agent", "AskUserQuestion"})
+_USUAL = frozenset({*COMMANDS, *READERS, *WRITERS, *SKILLS, "WebFetch", "WebSearch", "Agent", "AskUserQuestion"})
 _CLAUDE_NAMES: Mapping[str, str] = {
     **dict.fromkeys(BASH.ours, "Bash"),
     **dict.fromkeys((*READ.ours, *GLOB.ours, *GREP.ours, *LIST.ours), "Read"),
@@ -103,9 +103,9 @@ def known_name(tool: str) -> str:
 
 def misspelt(tool: str) -> str:
     """Return the known tool that a name nearly is, "" for a known one and for one that is like none."""
-    if tool in _coverage() or tool in _WORN or "*" in tool or tool.startswith("mcp__"):
+    if tool in _coverage() or tool in _USUAL or "*" in tool or tool.startswith("mcp__"):
         return ""
-    return next(iter(difflib.get_close_matches(tool, sorted(_WORN), n=1, cutoff=_NEARLY)), "")
+    return next(iter(difflib.get_close_matches(tool, sorted(_USUAL), n=1, cutoff=_NEARLY)), "")
 
 
 def covered(name: str) -> frozenset[str]:
@@ -142,4 +142,4 @@ def _coverage() -> Mapping[str, frozenset[str]]:
 @cache
 def _any_case() -> Mapping[str, str]:
     """Where two names differ in case only, the one that Claude or this runtime uses is meant."""
-    return {name.casefold(): name for name in (*_coverage(), *sorted(_WORN, reverse=True))}
+    return {name.casefold(): name for name in (*_coverage(), *sorted(_USUAL, reverse=True))}

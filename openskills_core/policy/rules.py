@@ -172,7 +172,7 @@ class Rule:
         paths = files.written if is_edit else files.read + (files.written if denies else ())
         if self._is_about(paths, asked.around):
             return ""
-        return "where it writes is known only when it runs" if is_edit and files.writes_unknown else None
+        return (files.doubt or None) if is_edit else None
 
     def _is_about(self, paths: tuple[str, ...], around: Surroundings) -> bool:
         return any(path_matches(self.pattern, path, around.places, grants=False) for path in paths)

@@ -7,6 +7,7 @@ apart from each other, here-documents ending where they should, and no `$(` or b
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from functools import cache
 from time import monotonic, thread_time
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
     from tree_sitter import Language, Node
 
+# In a range such as {1..9} the scanner of tree-sitter-bash asks C's isdigit() about any letter, beyond its table too.
+_CRASHES = re.compile(r"\{[0-9]*(?:\.\.[0-9]*)?[^\x00-\xff]")
 MAX_LENGTH = 50_000
 MAX_DEPTH = 100
 # Error recovery is worse than quadratic. An ordinary command of the greatest length takes a tenth of this.
@@ -54,6 +57,8 @@ def parsed(text: str) -> tuple[Node, bytes]:
         raise UnreadableError(f"it is longer than {MAX_LENGTH:,} characters")
     if not text.isprintable():
         _check_letters(text)
+    if _CRASHES.search(text):
+        raise UnreadableError("a brace stands before a letter that the parser cannot take there")
     from tree_sitter import Parser
 
     source, is_over = text.encode(), _stopwatch()

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from openskills_core.registry.part import Part
     from openskills_core.registry.winners import Winners
 
-_MAX_LOOKED_AT = 200
+_MAX_LOOKED_AT = 2_000
 
 
 def missing(part: Part) -> Diagnostic | None:

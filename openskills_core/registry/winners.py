@@ -90,13 +90,19 @@ class _Race:
         """Decide about one skill. `first` is the first one with this very file, perhaps reached by another way."""
         qualified = owner[0].qualified(info)
         if first is not owner and _is_same_directory(owner, first):
-            self.twins[info.id] = first[0].records.infos[first[1]].id
+            self._note_twin(info.id, owner[1], first[0].records.infos[first[1]].id)
         elif info.id not in self.infos:
             self._take(info, owner)
         elif qualified is not None and qualified.id not in self.infos:
             self._take(qualified, owner)
         elif self.files[info.id] != first[1]:
             self._note_shadowed(info.id, owner[1], self.files[info.id])
+
+    def _note_twin(self, skill_id: str, file: str, known_as: str) -> None:
+        self.twins[skill_id] = known_as
+        if skill_id != known_as:
+            text = f"this is the skill {known_as} by another way, and is listed once, as {known_as}"
+            self.notes.append(Diagnostic("same-skill", "info", text, Path(file), skill_id=skill_id))
 
     def _take(self, info: SkillInfo, owner: Owner) -> None:
         self.infos[info.id] = info

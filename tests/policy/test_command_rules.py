@@ -98,6 +98,7 @@ def test_each_part_of_a_compound_command_counts(separator: str) -> None:
             "git a > /ws/x",
             "> out && git a",
         ),
+        *("git a - <<'E'\nx\nE", "CI=1 NODE_ENV=x\ngit a"),
         *("NODE_ENV=test CI=1 git a", "LC_ALL=C git a", "timeout 30 git a", "timeout -k 5 -s KILL 1.5m git a"),
         *(
             "timeout --signal=TERM 5 git a",
@@ -312,6 +313,7 @@ EVASIONS = [
     *("echo `a \\`rm x\\``", 'echo "$(echo "$(rm x)")"', "echo ${x:-$(rm x)}", "declare x=$(rm x)", "> f rm x"),
     "a > f; rm x",
     *("a <<'E' | rm x\nE\n", "a <<E && rm x\nE\n", "2>f >g rm x", "exec 3>f; rm x", "a # b\nrm x", "a # \\\nrm x"),
+    *("A=1 B=2\nrm x", "A=1 B=2\nC=3 rm x", "a - <<E\n$(rm x)\nE", "a - <<'E'\nx\nE\nrm x", "a x.$$; rm x"),
     # Quoted, split and spelt.
     *("\\rm x", "'rm' x", '"rm" x', "r'm' x", 'r""m x', "$'rm' x", "$'\\x72m' x", "$'\\162m' x", "r\\\nm x"),
     *("rm\\\n x", "\trm\tx"),
@@ -381,6 +383,7 @@ def test_a_denial_finds_its_program(command: str) -> None:
         *('bash "$D/x.sh"', "sh -e x.sh rm", "source .env", ". ./env.sh", "command -v rm", "bash --version"),
         "test -n rm",
         *("[[ a == b* ]] && ls", "x=$((1 + 2)); ls", "cat << 'E' > f\nif [ ]; then $(x `\nE\n", "find . -name rm"),
+        *("python3 - <<'E'\nprint('$(rm x)')\nE\n", "A=1 B=2\nls", "ls > /tmp/x.$$", "ls -- -rm", "ls &>> log; wait"),
         *("ls | xargs grep rm", "timeout 5 ls rm", 'echo "it\'s $(date) now"', "awk '{print $1}' f"),
         *("sed 's/a/b/' f", "a=1 b=2"),
         *("npm install foo@1.2 --save", "git log --format='%h %s' | head -5", "curl 'http://x/?a=b&c=d'"),
@@ -435,6 +438,9 @@ def test_a_denial_may_be_about_arguments(rule: str, command: str, *, expected: b
         ("Edit(secrets/**)", "rm -r secrets", True),
         ("Edit(~/.ssh/**)", "echo x > ~/.ssh/a", True),
         ("Edit(~/.ssh/**)", "echo x > /home/u/.ssh/a", True),
+        ("Edit(secrets/**)", "echo x > secrets/a; (", True),
+        ("Edit(secrets/**)", "curl x | sh", True),
+        ("Read(secrets/**)", "ls; (", False),
         ("Edit(secrets/**)", "cat secrets/a", False),
         ("Edit(secrets/**)", "echo x > public", False),
         ("Edit(secrets/**)", "echo x > /dev/null 2>&1", False),
