@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup demo test test-all lint format types bench clean
+.PHONY: setup demo test test-all lint format types bench fuzz clean
 
 setup: $(STAMP)
 
@@ -39,6 +39,14 @@ types: setup
 
 bench: setup
 	$(BIN)/python benchmarks/run.py
+
+# What a run finds interesting stays in build/fuzz, and the next one starts from it.
+FUZZ_SECONDS ?= 300
+FUZZ_TARGETS ?= parse agree neighbours compose render inject stack tools commands
+FUZZ_OPTIONS := -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -timeout=10 -artifact_prefix=build/fuzz/
+fuzz: setup
+	$(BIN)/python -m pip install --quiet --group fuzz
+	for target in $(FUZZ_TARGETS); do $(BIN)/python -m tests.fuzz $$target $(FUZZ_OPTIONS) || exit 1; done
 
 clean:
 	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache

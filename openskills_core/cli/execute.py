@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from openskills_core.models import ExecutionResult
-    from openskills_core.runtime import OpenSkillRuntime, RunOptions
+    from openskills_core.options import RunOptions
+    from openskills_core.runtime import OpenSkillRuntime
 
     _Start = Callable[[OpenSkillRuntime, RunOptions], ExecutionResult]
 
