@@ -7,6 +7,7 @@ that slows down slows both; medians and 95th percentiles are over those turns. A
 from __future__ import annotations
 
 import json
+import os
 import platform
 import statistics
 import subprocess
@@ -93,6 +94,22 @@ def calls(folder: Path) -> list[Ratio]:
     return rows
 
 
+def reduced_call(folder: Path) -> Ratio:
+    """Compare a whole call in the reduced tier, in a workspace of its own, with the same interpreter unsandboxed."""
+    folder.chmod(0o755)  # with a root host scripts are another user's
+    python = sys.executable if os.geteuid() else "/usr/bin/python3"
+    _skill(folder / "skills", "bench", {"pass.py": "pass\n"})
+    log = AuditLog(folder / "audit.jsonl")
+    with OpenSkillRuntime.from_directory(folder / "skills", audit=log, sandbox="landlock", python=python) as runtime:
+        return measure(
+            "cold call, reduced tier",
+            lambda: runtime.execute_skill("bench", "pass.py"),
+            lambda: _run(python, "-c", "pass"),
+            turns=60,
+            target=1.25,
+        )
+
+
 def imports() -> Ratio:
     """Compare a bare interpreter with one that imports the core."""
     return measure(
@@ -115,7 +132,8 @@ def show(rows: list[Ratio]) -> None:
 def main() -> None:
     """Run every benchmark."""
     with tempfile.TemporaryDirectory() as folder:
-        rows = [*calls(Path(folder, "calls")), imports()]
+        with tempfile.TemporaryDirectory() as open_folder:
+            rows = [*calls(Path(folder, "calls")), reduced_call(Path(open_folder)), imports()]
         rows += [
             measure(one.name, one.ours, one.plain, turns=one.turns, target=one.target)
             for one in comparisons(Path(folder, "many"))

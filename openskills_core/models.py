@@ -7,8 +7,10 @@ Times are milliseconds; sizes are bytes unless a name says `_mb` (mebibytes).
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 from enum import Enum
+from itertools import repeat
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -43,7 +45,9 @@ def as_strings(name: str, value: Sequence[str]) -> tuple[str, ...]:
 class Skill:
     """A discovered skill. `root` is the absolute skill directory, `description` the one shown to the model.
 
-    `source` is where the directory really was when it was read: `root` without its symbolic links.
+    `source` is where the directory really was when it was read: `root` without its symbolic links. `file` is the name
+    of its instructions: SKILL.md, or that of a command file, which has no other files. `plugin` is the directory of the
+    plugin it belongs to. `trusted` is False where its commands are never run and its declarations grant nothing.
     """
 
     id: str
@@ -53,15 +57,29 @@ class Skill:
     manifest: Manifest
     description: str
     diagnostics: tuple[Diagnostic, ...] = ()
+    file: str = "SKILL.md"
+    plugin: Path | None = None
+    trusted: bool = True
 
-    @property
-    def trusted(self) -> bool:
-        """False for a skill of a remote location: its commands are never run and its declarations grant nothing."""
-        return self.location != REMOTE
+
+class _LazyPath:
+    """Makes `SkillInfo.path` when it is first asked for: ten thousand paths take longer than finding the skills."""
+
+    __slots__ = ("_file",)
+    _file: str
+
+    def __getattr__(self, name: str) -> Any:
+        if name != "path":
+            raise AttributeError(f"{type(self).__name__!r} has no attribute {name!r}", name=name, obj=self)
+        from pathlib import Path
+
+        path = Path(self._file)
+        object.__setattr__(self, name, path)
+        return path
 
 
 @dataclass(frozen=True, slots=True)
-class SkillInfo:
+class SkillInfo(_LazyPath):
     """What a host sees of a skill without activating it. `path` is the absolute path of its SKILL.md."""
 
     id: str
@@ -73,6 +91,20 @@ class SkillInfo:
     user_invocable: bool = True
     model_invocable: bool = True
     requires: tuple[str, ...] = ()
+
+    @classmethod
+    def of_columns(cls, files: Sequence[str], columns: Mapping[str, Sequence[Any]]) -> list[SkillInfo]:
+        """Return the infos of many SKILL.md files, given by absolute path, with a column for each other field.
+
+        Raises:
+            ValueError: a column is not as long as `files`.
+        """
+        infos = list(map(cls.__new__, repeat(cls, len(files))))
+        for name, column in {"_file": files, **columns}.items():
+            if len(column) != len(files):
+                raise ValueError(f"{len(column)} values of {name} for {len(files)} files")
+            deque(map(getattr(cls, name).__set__, infos, column), maxlen=0)
+        return infos
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,7 +316,7 @@ class ExecutionResult:
     """What one call did. A script that ends badly is a result, not an exception.
 
     `output` is the whole untruncated standard output parsed as JSON, else None. `record_id` finds the audit record.
-    `artifacts_complete` is False when more may have changed than is told: over 1,000 files, or directories out of reach.
+    `artifacts_complete` is False when more may have changed than is told: over 1,000 files, or one out of reach.
     """
 
     status: Status
@@ -304,16 +336,24 @@ class ExecutionResult:
 
 @dataclass(frozen=True, slots=True)
 class Mechanism:
-    """One part of a sandbox, as measured: does it hold here, and what was seen."""
+    """One part of a sandbox, as measured: does it hold here, and what was seen.
+
+    `errno` is the name of what the kernel answered, such as "EPERM", "" where it refused nothing.
+    """
 
     name: str
     holds: bool
     detail: str = ""
+    errno: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class SandboxReport:
-    """Which mechanisms really hold on this machine. `available` is False when scripts would be refused; see `fix`."""
+    """Which mechanisms really hold on this machine. `available` is False when scripts would be refused; see `fix`.
+
+    `machine` is what the kernel offers, used or not: it tells why a sandbox cannot be had, and which weaker one could.
+    `leaves_open` names those canaries of `openskills doctor` that this tier is known not to stop; `holes` are in words.
+    """
 
     backend: str
     tier: Tier
@@ -321,6 +361,8 @@ class SandboxReport:
     mechanisms: tuple[Mechanism, ...] = ()
     holes: tuple[str, ...] = ()
     fix: str = ""
+    machine: tuple[Mechanism, ...] = ()
+    leaves_open: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

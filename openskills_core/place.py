@@ -10,7 +10,7 @@ import weakref
 from pathlib import Path
 
 from openskills_core.errors import PathEscapeError, WorkspaceError
-from openskills_core.hostdirs import holds_the_system
+from openskills_core.hostdirs import TEMPORARY_WORKSPACE, holds_the_system
 from openskills_core.workspace import Workspace
 
 
@@ -43,7 +43,7 @@ class Place:
                 self._remove = self._workspace = None
 
     def _temporary(self) -> Path:
-        directory = Path(tempfile.mkdtemp(prefix="openskills-workspace-"))
+        directory = Path(tempfile.mkdtemp(prefix=TEMPORARY_WORKSPACE))
         self._remove = weakref.finalize(self, _remove, directory, os.getpid())
         return directory
 

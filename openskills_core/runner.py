@@ -8,10 +8,9 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
-import json
-import math
 import os
 import re
+import shlex
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -41,8 +40,10 @@ from openskills_core.models import (
     Skill,
 )
 from openskills_core.paths import Root
-from openskills_core.policy import Approvals, Use, authorize
+from openskills_core.policy import Approvals, Surroundings, Use, authorize, is_about_files
 from openskills_core.programs import Programs, kind_of
+from openskills_core.results import result_of
+from openskills_core.sandbox import COMMANDS_OFF, runs_commands
 from openskills_core.scripts import choose_script
 from openskills_core.visible import Scene, mounts
 
@@ -62,13 +63,14 @@ _SCRIPT_PATH = re.compile(r"(?<![\w./-])(?:\./)?(scripts/[\w./-]+)")
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Whose calls these are: one user's workspace, policy, approver, limits and labels."""
+    """Whose calls these are: one user's workspace, policy, approver, limits, labels and project."""
 
     workspace: Workspace
     policy: HostPolicy
     approvals: Approvals
     limits: Limits
     labels: Mapping[str, str] = field(default_factory=dict)
+    project_dir: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +121,10 @@ class Runner:
             attempt.note(**_details(call, scope))
             plan = self._plan(call)
             attempt.note(**plan.identity)
-            job = self._job(call, plan, _authorized(call, plan, scope, attempt), scope)
+            grant = _authorized(call, plan, scope, attempt)
+            self._check_tier(call)
             before = scope.workspace.snapshot()
+            job = self._job(call, plan, self._scene(plan, grant, scope, before.sockets), scope)
             _check_room(before, job.limits)
             with self._slot(cancel), _telling_what_changed(attempt, scope, before):
                 ended = self._sandbox().run(job, cancel=cancel, on_output=on_output)
@@ -129,13 +133,18 @@ class Runner:
             hint = _hint(ended, call, plan, scope)
             if hint and on_output is not None:
                 on_output("stderr", hint)
-            return _result(ended, hint, changes, attempt.record_id)
+            return result_of(ended, hint, changes, attempt.record_id)
 
     def refuse(self, call: Call, scope: Scope, error: OpenSkillsError) -> NoReturn:
         """Raise `error` for a call that is refused before it can be run. Leaves the record that `run` would."""
         _check_log(self._audit.path, scope.workspace.root, *scope.policy.write_paths)
         with self._audit.attempt(_asked(call, scope)):
             raise error
+
+    def _check_tier(self, call: Call) -> None:
+        """Refuse a command where the sandbox is too weak for what a model makes up."""
+        if call.kind == "command" and not runs_commands(self._sandbox()):
+            raise SandboxUnavailableError(COMMANDS_OFF, culprit="run_command")
 
     @contextlib.contextmanager
     def _slot(self, cancel: threading.Event | None) -> Iterator[None]:
@@ -185,32 +194,33 @@ class Runner:
         script = choose_script(skill_id, self._registry.list_files(skill_id, recursive=True), wanted)
         return script, root.read(script, limit=_MAX_SCRIPT)
 
-    def _job(self, call: Call, plan: _Plan, grant: Grant, scope: Scope) -> Job:
-        if not grant.processes:
+    def _job(self, call: Call, plan: _Plan, scene: Scene, scope: Scope) -> Job:
+        if not scene.grant.processes:
             # Running it anyway would leave a denied capability open, and the audit log claiming otherwise.
             raise SandboxUnavailableError(
                 "this version cannot run a script without letting it start processes: take Bash out of HostPolicy.deny",
                 culprit="Bash",
             )
         limits = _limits(call, scope.limits)
-        env = environment(call, plan.skill, scope.workspace.root, limits)
+        env = environment(call, plan.skill, scene.workspace, limits)
         return Job(
             argv=plan.words,
-            env={**granted(grant, os.environ), **env, "PATH": self._programs.search_path},
-            cwd=scope.workspace.root,
-            mounts=mounts(self._scene(plan, grant, scope)),
+            env={**granted(scene.grant, os.environ), **env, "PATH": self._programs.search_path},
+            cwd=scene.workspace,
+            mounts=mounts(scene),
             limits=limits,
             stdin=_stdin(call),
-            network=grant.network,
+            network=scene.grant.network,
         )
 
-    def _scene(self, plan: _Plan, grant: Grant, scope: Scope) -> Scene:
+    def _scene(self, plan: _Plan, grant: Grant, scope: Scope, sockets: tuple[str, ...]) -> Scene:
         return Scene(
             workspace=scope.workspace.root,
             grant=grant,
             skills=(*((plan.skill,) if plan.skill else ()), *plan.others),
             locations=tuple(location.path for location in self._registry.locations),
             programs=(*self._programs.needs, *plan.needs),
+            sockets=sockets,
         )
 
 
@@ -293,16 +303,52 @@ def _authorized(call: Call, plan: _Plan, scope: Scope, attempt: Attempt) -> Gran
     is_script = call.kind == "script"
     use = Use(
         tool="run_skill_script" if is_script else "run_command",
-        detail=" ".join((plan.identity["target"], *call.args)) if is_script else call.target,
+        detail=shlex.join((plan.identity["target"], *call.args)) if is_script else call.target,
         skill_id=call.skill_id,
         digest=plan.identity.get("script_sha256", ""),
         declared=plan.skill.manifest.allowed_tools if plan.skill else (),
         trusted=plan.skill is None or plan.skill.trusted,
         approved=call.approved,
+        around=surroundings(scope, plan.skill, parameters=_parameters(call)),
     )
     verdict = authorize(scope.policy, use, scope.approvals, kind=plan.kind)
     attempt.note(decisions=[dataclasses.asdict(decision) for decision in verdict.decisions])
     return verdict.grant()
+
+
+def _parameters(call: Call) -> dict[str, object]:
+    """Return what a call was given besides its text, by the names that the tools have for it."""
+    seconds = {} if call.timeout_ms is None else {"timeout_seconds": call.timeout_ms // 1000}
+    return {**({"skill": call.skill_id} if call.skill_id else {}), **seconds}
+
+
+def surroundings(
+    scope: Scope,
+    skill: Skill | None,
+    tool: str = "",
+    detail: str = "",
+    *,
+    parameters: Mapping[str, object] | None = None,
+) -> Surroundings:
+    """Return what rules need to know besides a use of a tool.
+
+    That is where paths begin, the values of a skill's variables, where `detail` leads if it is a path in the workspace,
+    and the tool's other parameters.
+    """
+    is_path = bool(detail) and "\0" not in detail and is_about_files(tool)
+    home = os.path.expanduser("~")  # noqa: PTH111 - Path.home() raises where there is none
+    variables: dict[str, str] = {}
+    if skill is not None:
+        variables["CLAUDE_SKILL_DIR"] = str(skill.root)
+        if scope.project_dir is not None and skill.trusted:
+            variables["CLAUDE_PROJECT_DIR"] = str(scope.project_dir)
+    return Surroundings(
+        workspace=str(scope.workspace.root),
+        home=home if home.startswith("/") else "",
+        real=os.path.realpath(scope.workspace.root / detail) if is_path else "",
+        parameters=parameters or {},
+        variables=variables,
+    )
 
 
 def _check_dynamic(plan: _Plan, policy: HostPolicy) -> None:
@@ -326,42 +372,13 @@ def _stdin(call: Call) -> bytes:
     return b"" if call.input is None else as_json(call.input).encode("utf-8", "surrogatepass")
 
 
-def _result(ended: Ended, hint: str, changes: Changes, record_id: str) -> ExecutionResult:
-    return ExecutionResult(
-        status=ended.status,
-        exit_code=ended.exit_code,
-        reason=ended.reason,
-        output=None if ended.stdout_truncated else _parsed(ended.stdout),
-        stdout=ended.stdout.decode("utf-8", "replace"),
-        stderr=ended.stderr.decode("utf-8", "replace") + hint,
-        stdout_truncated=ended.stdout_truncated,
-        stderr_truncated=ended.stderr_truncated,
-        duration_ms=ended.duration_ms,
-        artifacts=changes.artifacts,
-        sandbox=ended.sandbox,
-        record_id=record_id,
-        artifacts_complete=changes.complete,
-    )
-
-
-def _parsed(stdout: bytes) -> Any:
-    try:
-        return json.loads(stdout.strip(), parse_float=_finite, parse_constant=_finite)
-    except (ValueError, RecursionError):
-        return None
-
-
-def _finite(text: str) -> float:
-    """Read a number. Python also takes NaN and Infinity, and makes one of 1e999, but JSON has neither."""
-    if not math.isfinite(number := float(text)):
-        raise ValueError(f"{text} is no number of JSON")
-    return number
-
-
 def _hint(ended: Ended, call: Call, plan: _Plan, scope: Scope) -> str:
-    """Say where a skill's scripts are when a command looked for them in the workspace, the commonest mistake."""
+    """Say where a skill's scripts are when a command looked for them in the workspace, and why git cannot write."""
     if ended.status != "failed" or call.kind == "script":
         return ""
+    if b".git" in ended.stderr and b"Read-only file system" in ended.stderr:
+        git = scope.workspace.root / ".git"
+        return f"\nhint: {git} is read-only for scripts, unless HostPolicy(write_paths=[{str(git)!r}]) grants it\n"
     missing = [path for path in _SCRIPT_PATH.findall(call.target) if not (scope.workspace.root / path).exists()]
     candidates = (plan.skill,) if plan.skill else plan.others
     found = [str(skill.root / path) for path in missing for skill in candidates if (skill.root / path).is_file()]

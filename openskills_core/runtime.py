@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import copy
-import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeAlias, TypedDict, Unpack
+from typing import TYPE_CHECKING, NoReturn, Self, Unpack
 
 from openskills_core import intake
 from openskills_core.activation import activate
@@ -20,63 +19,29 @@ from openskills_core.models import (
     HostPolicy,
     Limits,
     SandboxReport,
+    Skill,
     SkillInfo,
 )
 from openskills_core.place import Place
-from openskills_core.policy import Approvals, Approver, Use, check, decide, validate_policy
+from openskills_core.policy import Approvals, Approver, Surroundings, Use, check, decide, validate_policy
 from openskills_core.programs import Programs
 from openskills_core.registry import Registry
-from openskills_core.runner import Runner, Scope
-from openskills_core.sandbox import OnOutput, Sandbox, SandboxChoice
+from openskills_core.runner import Runner, Scope, surroundings
+from openskills_core.sandbox import COMMANDS_OFF, OnOutput, Sandbox, SandboxChoice
 from openskills_core.tools import ToolSet
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from openskills_core.errors import OpenSkillsError
     from openskills_core.manifest import Diagnostic, Preset
+    from openskills_core.options import Options, RunOptions, StrPath
+    from openskills_core.registry import Location, OnReload
     from openskills_core.workspace import Workspace
 
-StrPath: TypeAlias = str | os.PathLike[str]
 
-
-class Options(TypedDict, total=False):
-    """What `OpenSkillRuntime` takes besides `skill_dirs`; see there."""
-
-    standard_locations: bool
-    project_root: StrPath | None
-    preset: Preset
-    workspace_dir: StrPath | None
-    policy: HostPolicy
-    approve: Approver | None
-    limits: Limits
-    audit: AuditLog | None
-    sandbox: str | Sandbox
-    python: StrPath | None
-    node: StrPath | None
-    warm: bool
-    watch: bool
-    cache_dir: StrPath | None
-    prompt_dirs: Sequence[StrPath]
-    max_concurrent: int | None
-
-
-class RunOptions(TypedDict, total=False):
-    """How a script or command is run.
-
-    `args` become argv; `input` is written to standard input as JSON, `stdin` as it is (one of the two at most).
-    `timeout_ms` and `memory_mb` replace the runtime's limits for this call. Setting `cancel` kills the whole process
-    tree. `on_output(stream, text)` is called with "stdout" or "stderr" while the script runs.
-    """
-
-    args: Sequence[str]
-    input: Any
-    stdin: str | bytes | None
-    timeout_ms: int | None
-    memory_mb: int | None
-    cancel: threading.Event | None
-    on_output: OnOutput | None
+_COMMANDS_OFF = Decision(outcome="deny", rule="sandbox", reason=COMMANDS_OFF)
 
 
 class OpenSkillRuntime:
@@ -85,7 +50,7 @@ class OpenSkillRuntime:
     Nothing is read, made or started before it is needed. Thread-safe. Use it as a context manager, or call `close()`.
 
     Args:
-        skill_dirs: Directories of skills. The first one that has an id wins.
+        skill_dirs: Directories of skills, or `Location`s. The first one that has an id wins.
         standard_locations: Look in the clients' usual places too, after `skill_dirs`.
         project_root: Where the project's own skills are looked for; by default the current directory.
         preset: Whose rules hold where clients differ, "claude-code" or "agentskills".
@@ -99,19 +64,21 @@ class OpenSkillRuntime:
         node: The interpreter of `.js` scripts; by default the one on PATH.
         warm: Allows sandboxes to be kept between calls. This version starts a fresh one for every call.
         watch: See changed, added and removed skills at the next call.
-        cache_dir: Where caches may be kept. This version keeps none.
+        cache_dir: Where an index of large directories of skills is kept between processes; by default
+            `$XDG_CACHE_HOME/openskills`. Scripts must not be able to write to it.
         prompt_dirs: Directories whose prompt templates win over ours.
         max_concurrent: How many calls may run at once; further ones wait. None is no bound.
 
     Raises:
-        TypeError: a bare string where a sequence is meant.
-        ValueError: a policy rule that cannot be read, or an unknown preset.
+        TypeError: a bare string where a sequence is meant, or an option of another class.
+        ValueError: a policy rule that cannot be read, an unknown preset, an empty path, or a `cache_dir` that scripts
+            may write to.
         SandboxUnavailableError: `sandbox` names none that exists here.
     """
 
     def __init__(  # noqa: PLR0913 - the public contract's keywords
         self,
-        skill_dirs: Sequence[StrPath] = (),
+        skill_dirs: Sequence[StrPath | Location] = (),
         *,
         standard_locations: bool = False,
         project_root: StrPath | None = None,
@@ -126,10 +93,13 @@ class OpenSkillRuntime:
         node: StrPath | None = None,
         warm: bool = True,  # noqa: ARG002 - part of the contract; nothing is kept warm yet
         watch: bool = True,
-        cache_dir: StrPath | None = None,  # noqa: ARG002 - part of the contract; nothing is cached on disk yet
+        cache_dir: StrPath | None = None,
         prompt_dirs: Sequence[StrPath] = (),
         max_concurrent: int | None = None,
     ) -> None:
+        intake.check_options(policy=policy, approve=approve, limits=limits, audit=audit)
+        intake.check_options(workspace_dir=workspace_dir, project_root=project_root, cache_dir=cache_dir)
+        intake.check_options(python=python, node=node)
         self._policy = policy or HostPolicy()
         validate_policy(self._policy)
         self._approvals = Approvals(approve)
@@ -138,7 +108,13 @@ class OpenSkillRuntime:
         self._place = Place(workspace_dir)
         self._project_root = Path(project_root or ".").absolute()
         project = self._project_root if standard_locations else None
-        self._registry = Registry(intake.locations(skill_dirs, project, preset), watch=watch)
+        self._registry = Registry(
+            intake.locations(skill_dirs, project, preset),
+            watch=watch,
+            preset=preset,
+            project=project,
+            cache_dir=intake.cache_directory(cache_dir, intake.writable(workspace_dir, self._policy)),
+        )
         self._audit = audit or AuditLog(default_audit_path())
         self._sandbox = SandboxChoice(sandbox)
         programs = Programs(python, node)
@@ -149,7 +125,7 @@ class OpenSkillRuntime:
     @classmethod
     def from_directory(cls, directory: StrPath, **options: Unpack[Options]) -> Self:
         """Return a runtime for the skills in one directory, and for the directory itself if it is a skill."""
-        return cls([directory], **options)
+        return cls([intake.path("directory", directory)], **options)
 
     def scoped(
         self,
@@ -164,7 +140,9 @@ class OpenSkillRuntime:
 
         What is None is taken over from this runtime. `labels` are written to every audit record of the view.
         """
+        intake.check_options(policy=policy, approve=approve, limits=limits, workspace_dir=workspace_dir)
         validate_policy(policy or self._policy)
+        self._registry.stop_indexing(intake.writable(workspace_dir, policy or self._policy))
         view = copy.copy(self)
         changes = {
             "_shares": True,
@@ -187,21 +165,41 @@ class OpenSkillRuntime:
         """End every sandbox and remove the workspace if it was a temporary one. On a scoped view it does nothing."""
         if not self._shares:
             self._sandbox.close()
+            self._registry.close()
             self._place.close()
 
     def discover_skills(self) -> list[SkillInfo]:
-        """Read every skill anew and return them sorted by id. What is wrong is in `diagnostics`, never raised."""
-        self._registry.discover()
-        return self.list_skills()
+        """Look at every skill anew and return them sorted by id. What is wrong is in `diagnostics`, never raised."""
+        return list(self._registry.discover())
 
     def list_skills(self) -> list[SkillInfo]:
         """Return every skill, sorted by id."""
-        return [intake.info(skill) for skill in self._registry.skills()]
+        return list(self._registry.infos())
 
     @property
     def diagnostics(self) -> list[Diagnostic]:
         """What is wrong or doubtful about the skills and their directories."""
         return list(self._registry.diagnostics)
+
+    def on_reload(self, callback: OnReload) -> Callable[[], None]:
+        """Call `callback` with a `Reload` when skills were added, changed or removed; calling the result ends that.
+
+        It is called by the question that notices the change, in its thread, before the answer. What it raises is
+        logged. With `watch=False` only `discover_skills()` notices anything.
+        """
+        return self._registry.on_reload(callback)
+
+    def visit(self, path: StrPath) -> tuple[str, ...]:
+        """Take the skills in `.claude/skills` of the directories around a file that is being read or edited.
+
+        A relative path is meant in the workspace. It does something only with `standard_locations`, where the workspace
+        is the project or holds it, and for files of the project; such skills are not trusted. The tools for files do it
+        by themselves. Returns the ids that are new.
+        """
+        # A workspace further down belongs to one scope, and what is found here belongs to all of them.
+        if not self._project_root.resolve().is_relative_to(self.workspace.root):
+            return ()
+        return self._registry.visit(self.workspace.root / path)
 
     def activate_skill(
         self, skill_id: str, arguments: str = "", cancel: threading.Event | None = None
@@ -285,20 +283,47 @@ class OpenSkillRuntime:
         self._runner.refuse(call, self._scope(), error)
 
     def _scope(self) -> Scope:
-        return Scope(self.workspace, self._policy, self._approvals, self._limits, self._labels)
+        return Scope(self.workspace, self._policy, self._approvals, self._limits, self._labels, self._project_root)
 
     async def _awaited(self, call: Call, options: RunOptions) -> ExecutionResult:
         on_output = options.get("on_output")
         return await in_thread(lambda cancel: self.execute_call(call, cancel, on_output), options.get("cancel"))
 
-    def check_tool(self, skill_id: str, tool: str, detail: str = "") -> Decision:
-        """Return what the policy says about one use of a tool, on behalf of a skill or ("") the agent. Asks nobody."""
-        declared = self._registry.get(skill_id).manifest.allowed_tools if skill_id else ()
-        return check(self._policy, tool, detail, declared=declared)
+    def check_tool(
+        self, skill_id: str, tool: str, detail: str = "", *, parameters: Mapping[str, object] | None = None
+    ) -> Decision:
+        """Return what the policy says about one use of a tool, on behalf of a skill or ("") the agent. Asks nobody.
 
-    def decide(self, tool: str, detail: str = "", *, approved: bool = False) -> Decision:
+        `parameters` are the tool's input as the model sent it, for rules such as `Agent(model:opus)`.
+        """
+        if self._is_off(tool):
+            return _COMMANDS_OFF
+        skill = self._registry.get(skill_id) if skill_id else None
+        declared = skill.manifest.allowed_tools if skill else ()
+        around = self._around(tool, detail, skill, parameters)
+        return check(
+            self._policy, tool, detail, declared=declared, trusted=skill is None or skill.trusted, around=around
+        )
+
+    def decide(
+        self, tool: str, detail: str = "", *, approved: bool = False, parameters: Mapping[str, object] | None = None
+    ) -> Decision:
         """Decide one use of a tool by the agent itself for good: like `check_tool`, but "ask" is settled by asking."""
-        return decide(self._policy, Use(tool=tool, detail=detail, approved=approved), self._approvals)
+        if self._is_off(tool):
+            return _COMMANDS_OFF
+        around = self._around(tool, detail, None, parameters)
+        return decide(self._policy, Use(tool=tool, detail=detail, approved=approved, around=around), self._approvals)
+
+    def _around(
+        self, tool: str, detail: str, skill: Skill | None, parameters: Mapping[str, object] | None
+    ) -> Surroundings:
+        if not detail:
+            # A question about a tool as a whole must not be what makes a temporary workspace.
+            return Surroundings(parameters=parameters or {})
+        return surroundings(self._scope(), skill, tool, detail, parameters=parameters)
+
+    def _is_off(self, tool: str) -> bool:
+        return tool == "run_command" and not self._sandbox.runs_commands
 
     @property
     def limits(self) -> Limits:

@@ -21,12 +21,11 @@ from openskills_core.changes import Changes, Snapshot, changes_since, take_snaps
 from openskills_core.errors import PathEscapeError, WorkspaceError
 from openskills_core.fileinfo import FileInfo, file_info
 from openskills_core.models import MIB
-from openskills_core.opening import closing
 from openskills_core.paths import MAX_ENTRIES, Place, Root, kind_of, reporting, shown
+from openskills_core.removal import remove_tree
 from openskills_core.search import GrepQuery, GrepResult, glob, grep
 
 Paths: TypeAlias = list[str]
-_SUBDIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _MAX_SHOWN_LINES = 20
 
 
@@ -142,7 +141,7 @@ class Workspace:
             if kind_of(status) != "directory":
                 os.unlink(place.name, dir_fd=place.fd)
             elif recursive:
-                _delete_tree(place)
+                remove_tree(place.name, place.fd)
             else:
                 _delete_empty(path, place)
 
@@ -272,41 +271,6 @@ def _delete_empty(path: str, place: Place) -> None:
         if error.errno != errno.ENOTEMPTY:
             raise
         raise WorkspaceError(f"{shown(path)} is not empty; pass recursive=True to delete all of it") from error
-
-
-def _delete_tree(place: Place) -> None:
-    # No recursion: a script can nest directories deeper than any stack, path or table of descriptors.
-    _take_back(place.name, place.fd)
-    with closing(os.open(place.name, _SUBDIRECTORY, dir_fd=place.fd)) as fd:
-        while names := os.listdir(fd):  # noqa: PTH208 - a descriptor is listed, not a path
-            for name in names:
-                if not _unlinked(name, fd):
-                    _dissolve(name, fd)
-    os.rmdir(place.name, dir_fd=place.fd)
-
-
-def _dissolve(name: str, parent: int) -> None:
-    """Delete a directory and its files; the directories in it move up beside it, to be dissolved in their turn."""
-    with closing(os.open(name, _SUBDIRECTORY, dir_fd=parent)) as fd:
-        for child in os.listdir(fd):  # noqa: PTH208 - a descriptor is listed, not a path
-            if not _unlinked(child, fd):
-                os.rename(child, os.urandom(16).hex(), src_dir_fd=fd, dst_dir_fd=parent)
-    os.rmdir(name, dir_fd=parent)
-
-
-def _unlinked(name: str, fd: int) -> bool:
-    # For a directory Linux says EISDIR and macOS EPERM.
-    with suppress(IsADirectoryError, PermissionError):
-        os.unlink(name, dir_fd=fd)
-        return True
-    _take_back(name, fd)
-    return False
-
-
-def _take_back(name: str, fd: int) -> None:
-    # A script can take from its owner what is needed to empty or to move a directory; its opening names any failure.
-    with suppress(OSError, NotImplementedError):
-        os.chmod(name, stat.S_IRWXU, dir_fd=fd, follow_symlinks=False)
 
 
 def _encoded(path: str, text: str) -> bytes:

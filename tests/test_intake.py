@@ -189,3 +189,16 @@ def test_a_skill_that_is_not_trusted_approves_nothing(tmp_path: Path) -> None:
     with OpenSkillRuntime(places, policy=HostPolicy(ask=["Bash"])) as runtime:
         outcomes = [runtime.check_tool(skill_id, "Bash", "ls -l").outcome for skill_id in ("own", "strange")]
     assert outcomes == ["allow", "ask"]
+
+
+@pytest.mark.parametrize(("workspace", "found"), [(".", ("style",)), ("ws/alice", ())])
+def test_a_scope_whose_workspace_is_inside_the_project_brings_no_skills_to_the_others(
+    tmp_path: Path, workspace: str, found: tuple[str, ...]
+) -> None:
+    """All scopes share what is found in the project; a workspace further down is one user's alone."""
+    place = tmp_path / workspace
+    write_skill(place / "web" / ".claude" / "skills" / "style")
+    with OpenSkillRuntime(standard_locations=True, project_root=tmp_path, workspace_dir=tmp_path / "own") as runtime:
+        alice = runtime.scoped(workspace_dir=place)
+        assert alice.visit("web/index.html") == found
+        assert [skill.id for skill in runtime.list_skills()] == list(found)

@@ -11,17 +11,27 @@ from openskills_core.errors import SandboxUnavailableError
 from openskills_core.models import Ended, Job, SandboxReport
 from openskills_core.sandbox.pump import OnOutput
 
-__all__ = ["OnOutput", "Sandbox", "SandboxChoice", "choose"]
+__all__ = ["COMMANDS_OFF", "OnOutput", "Sandbox", "SandboxChoice", "choose", "runs_commands"]
 
 _BACKENDS = {
     "bubblewrap": "openskills_core.sandbox.linux.bwrap:BubblewrapSandbox",
+    "landlock": "openskills_core.sandbox.linux.landlock:LandlockSandbox",
     "unconfined": "openskills_core.sandbox.unconfined:UnconfinedSandbox",
+    "seatbelt": "openskills_core.sandbox.macos.seatbelt:SeatbeltSandbox",
 }
+
+
+COMMANDS_OFF = (
+    "commands are off in the reduced sandbox: run a script of a skill instead, or use a full one, sandbox='bubblewrap'"
+)
 
 
 @runtime_checkable
 class Sandbox(Protocol):
-    """The seam between the runtime and whatever isolates a process."""
+    """The seam between the runtime and whatever isolates a process.
+
+    One that is not strong enough for commands that a model makes up has `runs_commands = False`.
+    """
 
     name: str
 
@@ -63,6 +73,11 @@ class SandboxChoice:
                 self._chosen = choose(self._wanted)
             return self._chosen
 
+    @property
+    def runs_commands(self) -> bool:
+        """Whether commands may run, and not only scripts of skills; "auto" takes no sandbox where they may not."""
+        return self._chosen is None or runs_commands(self._chosen)
+
     def report(self) -> SandboxReport:
         """Measure what holds here; where there is no sandbox at all, the report says so and how to get one."""
         try:
@@ -75,6 +90,11 @@ class SandboxChoice:
         with self._lock:
             if self._chosen is not None and self._chosen is not self._wanted:
                 self._chosen.close()
+
+
+def runs_commands(sandbox: Sandbox) -> bool:
+    """Whether a sandbox runs commands that a model makes up."""
+    return bool(getattr(sandbox, "runs_commands", True))
 
 
 def choose(wanted: str | Sandbox) -> Sandbox:
@@ -98,8 +118,10 @@ def choose(wanted: str | Sandbox) -> Sandbox:
 def _automatic() -> str:
     if sys.platform == "linux":
         return "bubblewrap"
+    if sys.platform == "darwin":
+        return "seatbelt"
     raise SandboxUnavailableError(
-        f"there is no sandbox for scripts on {sys.platform} in this version: run on Linux, "
+        f"there is no sandbox for scripts on {sys.platform} in this version: run on Linux or macOS, "
         "or pass sandbox='unconfined' to run scripts without any isolation, at your own risk",
         culprit=sys.platform,
     )

@@ -1,4 +1,4 @@
-"""Our filter compiler against libseccomp, which shares no code with it: same table, same rules, same answers."""
+"""Our filter compiler against libseccomp, which shares no code with it: same tables, same rules, same answers."""
 
 from __future__ import annotations
 
@@ -19,9 +19,11 @@ from tests.sandbox import bpf
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-ALLOW, KILL = 0x7FFF_0000, 0x8000_0000
-EPERM, ENOSYS = 0x0005_0000 | errno.EPERM, 0x0005_0000 | errno.ENOSYS
+ALLOW, KILL, PRETEND = 0x7FFF_0000, 0x8000_0000, 0x0005_0000
+EPERM, ENOSYS, UNSUPPORTED = (PRETEND | number for number in (errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP))
+PLAIN = {"allow": ALLOW, "deny": EPERM, "pretend": PRETEND, "unsupported": UNSUPPORTED}
 MACHINES = ("x86_64", "aarch64")
+PROFILES: tuple[seccomp.Profile, ...] = ("full", "reduced", "reduced-no-truncate")
 MASKED_EQUAL, BAD_ARCH = 7, 2
 LOW = 0xFFFF_FFFF
 LARGEST_NUMBER = 700
@@ -103,17 +105,21 @@ FLAGS_AT = {"open": 1, "openat": 2}
 
 def expected(name: str, rule: str) -> Expected:
     """Return the argument rule of a call as the table's words mean it, written down a second time."""
-    if rule == "create":
+    if rule in ("create", "careful"):
         at = FLAGS_AT[name]
         pairs = [(made, bit) for made in (0x40, 0x40_0000) for bit in (0o4000, 0o2000)]
         refused = tuple(Rule(EPERM, ((at, made, made), (at + 1, bit, bit))) for made, bit in pairs)
-        return Expected(ALLOW, refused)
+        unseen = (Rule(EPERM, ((at, 0o1003, 0o1000),)), Rule(EPERM, ((at, 0o3, 0o3),)))
+        return Expected(ALLOW, (*refused, *unseen) if rule == "careful" else refused)
     if rule == "command":
         return Expected(ALLOW, tuple(Rule(EPERM, ((1, LOW, value),)) for value in (0x5412, 0x541C, 0x5423)))
     allowed = {
         "flags": listed(0, 0, mask=0x7E02_0000),
         "persona": listed(0, 0, 8, 0x20000, 0x20008, LOW),
         "family": listed(0, 1) if name == "socketpair" else listed(0, 1, 2, 10),
+        "self": listed(0, 0),
+        "own": tuple(Rule(ALLOW, ((0, LOW, which), (1, LOW, 0))) for which in (0, 1)),
+        "pair": tuple(Rule(ALLOW, ((0, LOW, 1), (1, 0xF, kind))) for kind in (1, 5)),
         "mode": listed(MODE_AT.get(name, 0), 0, 0x1000, 0x8000, 0xC000, mask=0xF000 | 0o6000),
         "setid": listed(MODE_AT.get(name, 0), 0, mask=0o6000),
     }
@@ -139,31 +145,34 @@ def test_numbers_are_libseccomps_numbers(library: Any, machine: str) -> None:
     assert sum(number >= 0 for number in theirs.values()) > 0.9 * len(rules)
 
 
+@pytest.mark.parametrize("profile", PROFILES)
 @pytest.mark.parametrize("machine", MACHINES)
-def test_every_number_is_answered_as_libseccomp_would(library: Any, machine: str) -> None:
+def test_every_number_is_answered_as_libseccomp_would(library: Any, machine: str, profile: seccomp.Profile) -> None:
     """Allowed, refused and unknown calls, over every number there is and many there are not."""
     arch = seccomp.ARCHITECTURES[machine]
-    table = {number: (rule, name) for number, rule, name in seccomp._rules(arch)}
+    table = {number: (rule, name) for number, rule, name in seccomp._rules(arch, profile)}
     known = {number for number, (_, name) in table.items() if native(library, name) >= 0}
-    actions = {"allow": ALLOW, "deny": EPERM}
     rules = [
-        (native(library, name), Rule(actions[rule]))
+        (native(library, name), Rule(PLAIN[rule]))
         for number, (rule, name) in table.items()
-        if rule in actions and number in known
+        if rule in PLAIN and number in known
     ]
-    theirs, ours = compiled(library, machine, ENOSYS, rules), seccomp.filter_program(machine)
+    theirs, ours = compiled(library, machine, ENOSYS, rules), seccomp.filter_program(machine, profile)
     for number in range(LARGEST_NUMBER):
-        if number not in table or (table[number][0] in (*actions, "enosys") and number in known):
+        if number not in table or (table[number][0] in (*PLAIN, "enosys") and number in known):
             assert bpf.run(ours, arch.audit, number) == bpf.run(theirs, arch.audit, number), number
 
 
+@pytest.mark.parametrize("profile", PROFILES[:2])
 @pytest.mark.parametrize("machine", MACHINES)
-def test_every_argument_rule_is_answered_as_libseccomp_would(library: Any, machine: str) -> None:
+def test_every_argument_rule_is_answered_as_libseccomp_would(
+    library: Any, machine: str, profile: seccomp.Profile
+) -> None:
     """Boundary and random arguments, bits above the low 32 among them."""
     arch, chance, compared = seccomp.ARCHITECTURES[machine], random.Random(42), 0  # noqa: S311 - a repeatable choice
-    ours = seccomp.filter_program(machine)
-    for number, rule, name in seccomp._rules(arch):
-        if rule in ("allow", "deny", "enosys") or native(library, name) < 0:
+    ours = seccomp.filter_program(machine, profile)
+    for number, rule, name in seccomp._rules(arch, profile):
+        if rule in (*PLAIN, "enosys") or native(library, name) < 0:
             continue
         wanted = expected(name, rule)
         numbered = [(native(library, name), each) for each in wanted.rules]
@@ -173,6 +182,12 @@ def test_every_argument_rule_is_answered_as_libseccomp_would(library: Any, machi
             assert len(set(answers)) == 1, (name, arguments)
         compared += 1
     assert compared >= 8
+
+
+def test_the_reduced_tiers_table_names_calls_that_exist() -> None:
+    """A misspelt name would leave the full tier's rule in force."""
+    names = {name for arch in seccomp.ARCHITECTURES.values() for _, _, name in seccomp._rules(arch)}
+    assert set(seccomp._differences("reduced-no-truncate")) - names == set()
 
 
 @pytest.mark.parametrize("machine", MACHINES)

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import json
 import os
-import select
 import signal
 import threading
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
 from openskills_core.models import Ended, Job, SandboxInfo, SandboxReport
@@ -24,6 +22,7 @@ from openskills_core.sandbox.linux.network import Door, proxy_variables
 from openskills_core.sandbox.linux.report import report
 from openskills_core.sandbox.linux.seccomp import filter_program
 from openskills_core.sandbox.linux.spawner import Spawner, SpawnRequest
+from openskills_core.sandbox.linux.status import Status, readable
 from openskills_core.sandbox.linux.users import RunUsers
 from openskills_core.sandbox.pump import Controls, OnOutput, Pipes, Pump
 
@@ -94,46 +93,6 @@ class BubblewrapSandbox:
             return wanted
 
 
-@dataclass(slots=True)
-class _Status:
-    """What bubblewrap, or the spawner in its place, reports on the status pipe, one JSON object a line."""
-
-    fd: int
-    child_pid: int = 0
-    exit_code: int | None = None
-    error: str = ""
-    closed: bool = False
-    _buffer: bytes = b""
-
-    def read(self) -> None:
-        """Take the next bytes; blocks until there are some."""
-        chunk = os.read(self.fd, 4096)
-        self.closed = not chunk
-        *lines, self._buffer = (self._buffer + chunk).split(b"\n")
-        for line in lines:
-            message = json.loads(line)
-            self.error = message.get("error", self.error)
-            self.child_pid = message.get("child-pid", self.child_pid)
-            self.exit_code = message.get("exit-code", self.exit_code)
-
-    def done(self) -> bool:
-        """Take what there is to read; whether that was the end."""
-        self.read()
-        return self.closed or self.exit_code is not None or bool(self.error)
-
-    def wait_for_end(self, seconds: float) -> None:
-        """Wait until bubblewrap has ended."""
-        deadline = time.monotonic() + seconds
-        while not self.closed and _readable(self.fd, deadline - time.monotonic()):
-            self.read()
-
-    def has_failed(self) -> bool:
-        """Whether bubblewrap has given up, or the spawner could not do its part; does not wait."""
-        if _readable(self.fd, 0):
-            self.read()
-        return self.closed or bool(self.error)
-
-
 class _Launch:
     """One sandbox from its start to the death of its last process."""
 
@@ -162,7 +121,7 @@ class _Launch:
             self._block = block[1]
             seccomp = _memory_file(filter_program())
             child_ends.callback(os.close, seccomp)
-            self._status = _Status(status[0])
+            self._status = Status(status[0])
             self._pump = Pump(Pipes(*ours[:3]), self._job.stdin, self._job.limits.output_bytes, self._on_output)
             try:
                 self._spawn((*theirs, seccomp))
@@ -250,7 +209,7 @@ class _Launch:
         """Get hold of the first process inside, unless bubblewrap ended before there was one."""
         deadline = time.monotonic() + _PATIENCE_S
         while not (self._status.child_pid or self._status.closed or self._status.error):
-            if not _readable(self._status.fd, deadline - time.monotonic()):
+            if not readable(self._status.fd, deadline - time.monotonic()):
                 raise unavailable("it did not start in time")
             self._status.read()
         if self._status.child_pid and not self._status.closed:
@@ -266,7 +225,7 @@ class _Launch:
             return
         with contextlib.suppress(ProcessLookupError):
             signal.pidfd_send_signal(self._init, signal.SIGKILL)
-        _readable(self._init, _DEATH_S)
+        readable(self._init, _DEATH_S)
         os.close(self._init)
         self._init, self._killed = -1, True
 
@@ -290,9 +249,3 @@ def _memory_file(content: bytes) -> int:
     os.write(fd, content)
     os.lseek(fd, 0, os.SEEK_SET)
     return fd
-
-
-def _readable(fd: int, seconds: float) -> bool:
-    poll = select.poll()
-    poll.register(fd, select.POLLIN)
-    return bool(poll.poll(max(0.0, seconds) * 1000))  # below 0 would mean for ever

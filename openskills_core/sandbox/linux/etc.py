@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_COPIED = (
+COPIED = (
     *("ld.so.cache", "ld.so.conf", "ld.so.conf.d", "alternatives", "nsswitch.conf", "localtime", "timezone"),
     *("mime.types", "ca-certificates", "pki/tls/certs", "pki/ca-trust/extracted", "ssl/certs", "ssl/openssl.cnf"),
     *("fonts", "magic", "protocols", "services", "os-release", "papersize", "inputrc", "bash.bashrc"),
@@ -25,7 +25,7 @@ HOME = "/home/sandbox"
 def make_etc(target: Path, user_ids: Iterable[int]) -> Path:
     """Fill `target` (made here, mode 0755) with a minimal /etc in which each of `user_ids` is called sandbox."""
     target.mkdir(mode=0o755)
-    for name in _COPIED:
+    for name in COPIED:
         _copy(Path("/etc") / name, target / name)
     (target / "hosts").write_text(_HOSTS, encoding="ascii")
     users = [("root", 0), ("nobody", 65534), *(("sandbox", uid) for uid in user_ids if uid)]

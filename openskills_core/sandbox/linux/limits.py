@@ -102,14 +102,22 @@ class Watch:
 
     def overuse(self) -> str:
         """Return the limit that the tree has reached, such as "limit:memory", or ""."""
-        pids = list(_tree(self.root_pid))
-        if self.limits.cpu_ms is not None and sum(map(_cpu_ms, pids)) > self.limits.cpu_ms:
+        pids = self.pids()
+        if self.limits.cpu_ms is not None and self.spent_ms(pids) > self.limits.cpu_ms:
             return "limit:cpu"
         if self._memory_reached(pids):
             return "limit:memory"
         if self._workspace_reached(pids):
             return "limit:workspace"
         return ""
+
+    def pids(self) -> list[int]:
+        """Return the processes of the tree."""
+        return list(_tree(self.root_pid))
+
+    def spent_ms(self, pids: list[int]) -> float:
+        """Return the processor time of these processes, and of those that they have waited for."""
+        return sum(map(_cpu_ms, pids))
 
     def _memory_reached(self, pids: list[int]) -> bool:
         # Files in memory are memory, and so is what the kernel keeps for each of them, however empty.

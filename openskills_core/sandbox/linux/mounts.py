@@ -97,13 +97,14 @@ def _identity_of_source(path: Path) -> Identity:
         with closing(open_without_links(path, _OPEN)) as fd:
             status = os.fstat(fd)
     except OSError as error:
-        raise _not_showable(path, error.strerror or str(error)) from error
+        raise not_showable(path, error.strerror or str(error)) from error
     if stat.S_ISLNK(status.st_mode):
-        raise _not_showable(path, "symbolic link")
+        raise not_showable(path, "symbolic link")
     return status.st_dev, status.st_ino
 
 
-def _not_showable(path: Path, problem: str) -> SandboxUnavailableError:
+def not_showable(path: Path, problem: str) -> SandboxUnavailableError:
+    """Return the error for a path that cannot be had, with the real one where it leads through a link."""
     real = path
     with contextlib.suppress(OSError):  # links may change while they are followed
         real = path.resolve()

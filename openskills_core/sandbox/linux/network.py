@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import select
 import time
 from typing import TYPE_CHECKING, Any, Self
 
 from openskills_core.sandbox.linux.find import unavailable
 from openskills_core.sandbox.linux.spawner_network import PORT
+from openskills_core.sandbox.linux.status import readable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -59,7 +59,7 @@ class Door:
             SandboxUnavailableError: it does not; nothing of the job has run.
         """
         deadline = time.monotonic() + _PATIENCE_S
-        while not _readable(self._alive, _TICK_S):
+        while not readable(self._alive, _TICK_S):
             if has_failed():
                 return
             if time.monotonic() > deadline:
@@ -69,7 +69,7 @@ class Door:
 
     def decisions(self) -> tuple[dict[str, Any], ...]:
         """Return what the proxy decided, in order, bytes of ended connections included. Waits for its last word."""
-        _readable(self._alive, _LAST_WORDS_S)
+        readable(self._alive, _LAST_WORDS_S)
         lines = os.pread(self._log, _MAX_LOG, 0).splitlines()
         entries = [entry for entry in map(_parsed, lines) if entry]
         totals = {entry["ended"]: entry for entry in entries if "ended" in entry}
@@ -90,9 +90,3 @@ def _joined(entry: dict[str, Any], total: dict[str, Any] | None) -> dict[str, An
         return said
     # A connection that was still open at the end has no totals; None says so, 0 would be a claim.
     return {**said, "sent": total and total["sent"], "received": total and total["received"]}
-
-
-def _readable(fd: int, seconds: float) -> bool:
-    poll = select.poll()
-    poll.register(fd, select.POLLIN)
-    return bool(poll.poll(seconds * 1000))

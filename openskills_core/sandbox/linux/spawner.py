@@ -44,6 +44,25 @@ class SpawnRequest:
     view_at: Sequence[int] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class ConfineRequest:
+    """A program that is to confine itself as it starts.
+
+    `fds` are standard input, output and error, the status pipe, the current directory, the Landlock ruleset, the
+    system-call filter, and a file that takes the processor time of orphans. `processes` is how many there may be beside
+    the user's others. `reach` are (path, access mode) that the user `run_id` has to have.
+    """
+
+    run: int
+    argv: Sequence[str]
+    env: Mapping[str, str]
+    fds: Sequence[int]
+    rlimits: Mapping[int, int]
+    processes: int
+    run_id: int = 0
+    reach: Sequence[tuple[str, int]] = ()
+
+
 class Spawner:
     """A handle on the helper process. Thread-safe; starts it at the first spawn and again if it was killed.
 
@@ -77,6 +96,25 @@ class Spawner:
             "env": dict(request.env),
             "run_id": request.run_id,
             "view_at": list(request.view_at),
+        }
+        with self._lock:
+            self._running().send(message, request.fds)
+
+    def confine(self, request: ConfineRequest) -> None:
+        """Have a program started that is confined by Landlock and a filter; all else is told on its status pipe.
+
+        Raises:
+            SandboxUnavailableError: the helper process cannot be started or is gone.
+        """
+        message = {
+            "op": "confine",
+            "run": request.run,
+            "argv": list(request.argv),
+            "env": dict(request.env),
+            "rlimits": list(request.rlimits.items()),
+            "processes": request.processes,
+            "run_id": request.run_id,
+            "reach": list(request.reach),
         }
         with self._lock:
             self._running().send(message, request.fds)

@@ -13,7 +13,6 @@ import contextlib
 import fcntl
 import json
 import os
-import resource
 import select
 import signal
 import socket
@@ -23,43 +22,23 @@ from array import array
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
+    from openskills_core.sandbox.linux.spawner_process import acting_as, limit
+    from openskills_core.sandbox.linux.spawner_trees import Trees
     from openskills_core.sandbox.linux.spawner_views import IdMaps, Kernel
 else:
     # Started alone, as a file: importing the package would cost more than all the rest of the start.
     sys.path.append(os.path.dirname(__file__))
+    from spawner_process import acting_as, limit
     from spawner_views import IdMaps, Kernel
 
 # Targets of the descriptors handed to a child. Received descriptors must never lie here, so the slots are kept busy.
 CHILD_FDS = (0, 1, 2, 3, 4, 5)
+_MOST_FDS = 8
 # bubblewrap's status pipe. It also carries our word when bubblewrap could not even be started.
 _STATUS = 3
 _FIRST_FREE_FD = 10
 _HEADER = struct.Struct("!I")
 _PR_SET_DUMPABLE, _PR_SET_CHILD_SUBREAPER = 4, 36
-
-
-@contextlib.contextmanager
-def _acting_as(user: int) -> Iterator[None]:
-    """Be another user, without capabilities, while a process is started; 0 changes nothing.
-
-    The new process keeps nothing of root: its saved user id becomes its effective one when it is executed, see
-    execve(2). This one keeps the saved id, by which it comes back.
-    """
-    if not user:
-        yield
-        return
-    groups = os.getgroups()
-    os.setgroups([])
-    os.setresgid(user, user, 0)
-    os.setresuid(user, user, 0)
-    try:
-        yield
-    finally:
-        os.setresuid(0, 0, 0)
-        os.setresgid(0, 0, 0)
-        os.setgroups(groups)
 
 
 class _Held:
@@ -103,12 +82,6 @@ class _Held:
         os.close(self._status)
 
 
-def _limit(pid: int, kind: int, value: int) -> None:
-    _, hard = resource.prlimit(pid, kind)
-    bound = value if hard == resource.RLIM_INFINITY else min(value, hard)
-    resource.prlimit(pid, kind, (bound, bound))
-
-
 class Spawner:
     """Serves one host until its socket ends."""
 
@@ -118,6 +91,7 @@ class Spawner:
         self._scratch = scratch
         self._kernel = Kernel()
         self._idmaps: IdMaps | None = None
+        self._trees: Trees | None = None
         self._held: dict[int, _Held] = {}
         self._runs: dict[int, int] = {}
 
@@ -141,7 +115,11 @@ class Spawner:
 
     def _reap(self) -> None:
         with contextlib.suppress(ChildProcessError):
-            while pid := os.waitpid(-1, os.WNOHANG)[0]:
+            while ended := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+                pid = ended.si_pid
+                if self._trees is not None and self._trees.reap(pid):
+                    continue
+                os.waitpid(pid, 0)
                 if pid in self._runs:
                     self._held.pop(self._runs.pop(pid)).close()
 
@@ -154,6 +132,8 @@ class Spawner:
             self._hold(request, fds)
         elif request["op"] == "limit":
             self._limit(request)
+        elif request["op"] == "confine":
+            self._confine(request, fds)
         elif request["op"] == "network":
             self._give_network(request, fds)
         else:
@@ -174,6 +154,21 @@ class Spawner:
             for fd in fds:
                 os.close(fd)
 
+    def _confine(self, request: dict[str, Any], fds: list[int]) -> None:
+        """Start a program of the reduced tier."""
+        if not TYPE_CHECKING:
+            from spawner_trees import Trees
+
+        try:
+            if self._trees is None:
+                self._trees = Trees(self._kernel, self._scratch)
+            self._trees.start(request, fds)
+        except OSError as error:  # no process to be had
+            os.write(fds[_STATUS], json.dumps({"error": str(error)}).encode() + b"\n")
+        finally:
+            for fd in fds:
+                os.close(fd)
+
     def _limit(self, request: dict[str, Any]) -> None:
         """Limit the first process, which is held: everything that it becomes and starts inherits the limits."""
         held = self._held.get(request["run"])
@@ -181,9 +176,9 @@ class Spawner:
             return  # ended meanwhile, as the host will have seen
         try:
             # Only its own user may limit a process; root needs a capability that containers do not have.
-            with _acting_as(held.user):
+            with acting_as(held.user):
                 for kind, value in request["rlimits"]:
-                    _limit(request["pid"], kind, value)
+                    limit(request["pid"], kind, value)
         except OSError as error:
             held.complain(error)
 
@@ -208,7 +203,7 @@ class Spawner:
     def _receive(self) -> tuple[bytes, list[int]]:
         # Not socket.recv_fds, which drops its flags: without this one every child would inherit the descriptors of
         # every run, its own control pipes among them.
-        room = socket.CMSG_SPACE(len(CHILD_FDS) * array("i").itemsize)
+        room = socket.CMSG_SPACE(_MOST_FDS * array("i").itemsize)
         header, control, _, _ = self._connection.recvmsg(_HEADER.size, room, socket.MSG_CMSG_CLOEXEC)
         fds = array("i")
         for level, kind, data in control:
@@ -229,11 +224,13 @@ class Spawner:
         """End a sandbox whose host has no more use for it, wherever it stands."""
         if run in self._held:
             self._held[run].kill()
+        elif self._trees is not None:
+            self._trees.abandon(run)
 
     def _spawn(self, request: dict[str, Any], fds: list[int]) -> int:
         argv = self._with_views(request)
         actions = [(os.POSIX_SPAWN_DUP2, fd, target) for fd, target in zip(fds, CHILD_FDS, strict=True)]
-        with _acting_as(request["run_id"]):
+        with acting_as(request["run_id"]):
             return os.posix_spawn(
                 argv[0],
                 argv,
@@ -278,6 +275,8 @@ class Spawner:
 
         for held in self._held.values():
             held.kill()
+        if self._trees is not None:
+            self._trees.close()
         if self._idmaps is not None:
             self._idmaps.close()
         # Piece by piece: what else may have got in there, a mount perhaps, is not ours to empty.

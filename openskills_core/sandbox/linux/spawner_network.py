@@ -19,9 +19,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from openskills_core.sandbox.linux.spawner_views import Kernel
+if TYPE_CHECKING or __package__:
+    from openskills_core.sandbox.linux.spawner_process import become, forked
+else:
+    from spawner_process import become, forked
 
 PORT = 3128
 _BACKLOG = 128
@@ -53,23 +57,9 @@ def open_door(kernel: Kernel, door: Door) -> int:
     """
     listener = _listener_inside(kernel, door)
     try:
-        return _forked(lambda: _be_the_proxy(kernel, door, listener))
+        return forked(lambda: _be_the_proxy(kernel, door, listener))
     finally:
         os.close(listener)
-
-
-def _forked(work: Callable[[], None]) -> int:
-    """Return a fork of this process that does `work` and ends."""
-    pid = os.fork()
-    if pid:
-        return pid
-    try:
-        signal.set_wakeup_fd(-1)
-        for number in (signal.SIGCHLD, signal.SIGINT):
-            signal.signal(number, signal.SIG_DFL)
-        work()
-    finally:
-        os._exit(0)
 
 
 def _listener_inside(kernel: Kernel, door: Door) -> int:
@@ -77,7 +67,7 @@ def _listener_inside(kernel: Kernel, door: Door) -> int:
     ours, theirs = socket.socketpair()
     with ours:
         with theirs:
-            child = _forked(lambda: _listen(kernel, door, theirs))
+            child = forked(lambda: _listen(kernel, door, theirs))
         room = socket.CMSG_SPACE(array("i").itemsize)
         said, control, _, _ = ours.recvmsg(1024, room, socket.MSG_CMSG_CLOEXEC)
         os.waitpid(child, 0)
@@ -93,7 +83,7 @@ def _listen(kernel: Kernel, door: Door, answer: socket.socket) -> None:
         network = os.open(f"/proc/{door.pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
         owner = fcntl.ioctl(network, _NS_GET_USERNS)
         if door.user:
-            _become(door.user)
+            become(door.user)
         for namespace, kind in ((owner, _CLONE_NEWUSER), (network, _CLONE_NEWNET)):
             kernel.call("setns", namespace, kind)
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
@@ -102,12 +92,6 @@ def _listen(kernel: Kernel, door: Door, answer: socket.socket) -> None:
             socket.send_fds(answer, [b"x"], [listener.fileno()])
     except OSError as error:
         answer.send(str(error).encode())
-
-
-def _become(user: int) -> None:
-    os.setgroups([])
-    os.setresgid(user, user, user)
-    os.setresuid(user, user, user)
 
 
 def _be_the_proxy(kernel: Kernel, door: Door, listener: int) -> None:
@@ -123,7 +107,7 @@ def _be_the_proxy(kernel: Kernel, door: Door, listener: int) -> None:
 
     server = Server(socket.socket(fileno=listener), NetRules.parse(door.hosts), Log(door.log))
     if door.user:
-        _become(door.user)
+        become(door.user)
     confine()
     kernel.call("prctl", _PR_SET_NO_NEW_PRIVS, ctypes.c_ulong(1), 0, 0, 0)
     kernel.call("prctl", _PR_SET_DUMPABLE, 0, 0, 0, 0)

@@ -44,6 +44,10 @@ class Kernel:
             raise OSError(number, f"{name}: {os.strerror(number)}")
         return result
 
+    def succeeds(self, name: str, *arguments: object) -> bool:
+        """Call the C function `name`; whether it answers at least 0. Takes a fraction of an exception's time."""
+        return bool(getattr(self._libc, name)(*arguments) >= 0)
+
     @contextlib.contextmanager
     def opened_without_links(self, path: str) -> Iterator[int]:
         """Open an absolute path none of whose components is a symbolic link, which a script may have put there."""
@@ -86,6 +90,13 @@ class IdMaps:
         self._views: dict[tuple[object, ...], str] = {}
         self._count = 0
         os.mkdir(self._base, 0o711)
+        try:
+            self._set_up(kernel)
+        except OSError:
+            os.rmdir(self._base)  # or the next try would find it and say nothing but that
+            raise
+
+    def _set_up(self, kernel: Kernel) -> None:
         kernel.call("unshare", _CLONE_NEWNS)
         kernel.call("mount", None, b"/", None, ctypes.c_ulong(_MS_REC | _MS_PRIVATE), None)
         # bubblewrap reads its mount table after each of its mounts; a sandbox is shown nothing of this large part.

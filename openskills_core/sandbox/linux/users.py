@@ -65,11 +65,7 @@ class _Block:
 
     def take(self) -> int:
         if not self.ids:
-            raise SandboxUnavailableError(
-                "root here has no other user ids to give to scripts, which must not run as root: run as an ordinary "
-                "user, or give this container a range of ids (in /etc/subuid and /etc/subgid)",
-                culprit="/proc/self/uid_map",
-            )
+            raise _no_ids()
         with self._lock:
             if not self._free:
                 raise LimitExceededError(f"{len(self.ids)} scripts run at once already; wait for one to end")
@@ -82,12 +78,42 @@ class _Block:
                 self._free.append(run_id)
 
 
+def is_throw_away(uid: int) -> bool:
+    """Whether an id is one of those that no account has and that scripts of a root host run as."""
+    return uid in _all_ids()
+
+
+def lasting_id(directory: os.stat_result) -> int:
+    """Return the throw-away id that a directory may belong to: always the same one, and rarely that of another.
+
+    Raises:
+        SandboxUnavailableError: there are none.
+    """
+    ids = _all_ids()
+    if not ids:
+        raise _no_ids()
+    return ids[hash((directory.st_dev, directory.st_ino)) % len(ids)]
+
+
+def _no_ids() -> SandboxUnavailableError:
+    return SandboxUnavailableError(
+        "root here has no other user ids to give to scripts, which must not run as root: run as an ordinary user, or "
+        "give this container a range of ids (in /etc/subuid and /etc/subgid)",
+        culprit="/proc/self/uid_map",
+    )
+
+
 def _ids() -> range:
-    highest = _highest_mapped_id()
+    everything = _all_ids()
     # No secret depends on the choice; it only spreads hosts apart.
-    start = _BASE + random.randrange(_BLOCKS) * _BLOCK_SIZE  # noqa: S311 - not for cryptography
-    if start + _BLOCK_SIZE <= highest:
-        return range(start, start + _BLOCK_SIZE)
+    start = random.randrange(max(len(everything) // _BLOCK_SIZE, 1)) * _BLOCK_SIZE  # noqa: S311 - not for cryptography
+    return everything[start : start + _BLOCK_SIZE]
+
+
+def _all_ids() -> range:
+    highest = _highest_mapped_id()
+    if highest >= _BASE + _BLOCKS * _BLOCK_SIZE:
+        return range(_BASE, _BASE + _BLOCKS * _BLOCK_SIZE)
     # Root inside a container with few ids: the topmost ones, nobody (65534) left out.
     top = min(highest - 2, _NOBODY)
     return range(max(top - min(_BLOCK_SIZE, highest // 4), 1), top)
