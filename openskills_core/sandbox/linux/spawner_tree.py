@@ -117,25 +117,23 @@ class Crowd:
         self._others = 0
         self._counted = 0.0
 
-    def bound(self, user: int, together: int, processes: int, waiting: int) -> int:
-        """Return the limit for a tree of `processes`, the last of some of one user that run `together`.
-
-        `waiting` is a process that does not count, because it becomes one of a tree.
-        """
+    def bound(self, user: int, together: int, processes: int) -> int:
+        """Return the limit for a tree of `processes`, the last of some of one user that run `together`."""
         now = time.monotonic()
         most, seen = self._most.get(user, (0, now))
         if together >= most or now > seen + _REMEMBERED_S:
             most, seen = together, now
         self._most[user] = (most, seen)
-        return self._tasks_of_others(user, waiting) + most * processes
+        return self._tasks_of_others(user) + most * processes
 
-    def _tasks_of_others(self, user: int, waiting: int) -> int:
+    def _tasks_of_others(self, user: int) -> int:
         """Return what the host's own user runs besides; a throw-away user runs nothing else."""
         if user:
             return 0
         if time.monotonic() > self._counted + _COUNT_EVERY_S:
             # Whom we may signal are our user's; that is many times faster than asking for each one's owner.
-            pids = {int(name) for name in os.listdir("/proc") if name.isdigit()} - {waiting}
+            # The process that becomes the tree is among them, in the place of the next one to wait.
+            pids = [int(name) for name in os.listdir("/proc") if name.isdigit()]
             self._others = sum(_tasks(pid) for pid in pids if self._kernel.succeeds("kill", pid, 0))
             self._counted = time.monotonic()
         return self._others

@@ -65,8 +65,7 @@ class Trees:
     def _bound(self, request: dict[str, Any], tree: Tree) -> None:
         """Add to a request how many processes its user may have."""
         together = 1 + sum(other.user == tree.user for other in self._trees.values())
-        waiting = self._spare.pid if self._spare else 0
-        bound = self._crowd.bound(tree.user, together, request["processes"], waiting)
+        bound = self._crowd.bound(tree.user, together, request["processes"])
         request["rlimits"].append((resource.RLIMIT_NPROC, bound))
 
     def _take_spare(self, program: bytes) -> Spare:

@@ -83,7 +83,9 @@ def test_host_processes_cannot_be_touched(attacker: Attacker, sentinel: subproce
     assert "TOP-SECRET" not in result.stdout
     assert sentinel.poll() is None
     assert os.getpriority(os.PRIO_PROCESS, sentinel.pid) == os.getpriority(os.PRIO_PROCESS, 0)
-    live = {name: line for name, line in REACH.items() if "signal" not in name and "trace" not in name}
+    # Without a sandbox nothing may be tried that would reach further than this one process, or end it too soon.
+    live = {name: line for name, line in REACH.items() if name.split()[0] not in ("signal", "thread", "queue", "trace")}
+    del live["priority of all of a user's"]
     outside = attacker.control(REACH_ALL, sentinel.pid, json.dumps(live)).stdout
     answers = json.loads(outside.splitlines()[-1])
     assert {name for name, answer in answers.items() if answer == "done"} >= {*live} - {"descriptor"}
