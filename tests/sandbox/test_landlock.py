@@ -175,6 +175,15 @@ def test_what_cannot_be_started_is_refused_in_one_sentence(
     assert sandbox.run(_shell("ls", workspace)).stdout == b""
 
 
+def test_a_refused_call_leaves_no_files_behind(sandbox: LandlockSandbox, workspace: Path) -> None:
+    """Also when it is the only one that the helper process ever knew of."""
+    with pytest.raises(SandboxUnavailableError, match="cannot be shown"):
+        sandbox.run(Job(("/bin/true",), {}, workspace, (Mount(Path("/nonexistent")),), Limits()))
+    scratch = sandbox._spawner.scratch()
+    sandbox.close()
+    assert not scratch.exists()
+
+
 def test_a_link_in_the_way_of_a_mount_is_not_followed(
     sandbox: LandlockSandbox, workspace: Path, tmp_path: Path
 ) -> None:

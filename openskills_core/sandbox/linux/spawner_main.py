@@ -22,13 +22,13 @@ from array import array
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from openskills_core.sandbox.linux.spawner_process import acting_as, limit
+    from openskills_core.sandbox.linux.spawner_process import acting_as, limit, remove_calls
     from openskills_core.sandbox.linux.spawner_trees import Trees
     from openskills_core.sandbox.linux.spawner_views import IdMaps, Kernel
 else:
     # Started alone, as a file: importing the package would cost more than all the rest of the start.
     sys.path.append(os.path.dirname(__file__))
-    from spawner_process import acting_as, limit
+    from spawner_process import acting_as, limit, remove_calls
     from spawner_views import IdMaps, Kernel
 
 # Targets of the descriptors handed to a child. Received descriptors must never lie here, so the slots are kept busy.
@@ -279,6 +279,7 @@ class Spawner:
             self._trees.close()
         if self._idmaps is not None:
             self._idmaps.close()
+        remove_calls(self._scratch)
         # Piece by piece: what else may have got in there, a mount perhaps, is not ours to empty.
         shutil.rmtree(os.path.join(self._scratch, "etc"), ignore_errors=True)
         with contextlib.suppress(OSError):

@@ -1,4 +1,4 @@
-"""Forking, limiting and being another user. A part of the spawner: standard library only."""
+"""What the spawner does to processes, and to what they leave. A part of the spawner: standard library only."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ import contextlib
 import os
 import resource
 import signal
+import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+_CALLS = "calls"
 
 
 @contextlib.contextmanager
@@ -83,3 +86,20 @@ def _lives(pid: int, group: int) -> bool:
             return file.read().rpartition(")")[2].split()[0] not in "ZX"
     except OSError:
         return False
+
+
+def remove_calls(scratch: str) -> None:
+    """Remove the private directories of calls that their host could not remove any more."""
+    if not os.path.isdir(os.path.join(scratch, _CALLS)):
+        return
+    package = os.path.abspath(os.path.join(os.path.dirname(__file__), *[".."] * 3))
+    if package not in sys.path:
+        sys.path.append(package)
+    from openskills_core.removal import remove_tree
+
+    with contextlib.suppress(OSError):
+        parent = os.open(scratch, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            remove_tree(_CALLS, parent)
+        finally:
+            os.close(parent)

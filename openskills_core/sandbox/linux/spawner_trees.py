@@ -15,24 +15,22 @@ import contextlib
 import os
 import resource
 import signal
-import sys
 import time
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from openskills_core.sandbox.linux.spawner_confining import FILTER, Spare
-    from openskills_core.sandbox.linux.spawner_process import forked, is_alive
+    from openskills_core.sandbox.linux.spawner_process import forked, is_alive, remove_calls
     from openskills_core.sandbox.linux.spawner_tree import Crowd, Register, Tree, kill_group
     from openskills_core.sandbox.linux.spawner_views import Kernel
 else:
     from spawner_confining import FILTER, Spare
-    from spawner_process import forked, is_alive
+    from spawner_process import forked, is_alive, remove_calls
     from spawner_tree import Crowd, Register, Tree, kill_group
 
 _DEATH_S, _TICK_S = 5.0, 0.005
 _STREAMS = 3
 _MAX_FILTER = 64 * 1024
-_CALLS = "calls"
 
 
 class Trees:
@@ -121,7 +119,6 @@ class Trees:
                     if not self.reap(ended.si_pid):
                         os.waitpid(ended.si_pid, 0)
             time.sleep(_TICK_S)
-        _remove_calls(self._scratch)
         if self._spare is not None:
             self._spare.close()
             os.waitpid(self._spare.pid, 0)
@@ -186,7 +183,7 @@ class Trees:
         deadline = time.monotonic() + _DEATH_S
         while any(map(is_alive, left)) and time.monotonic() < deadline:
             time.sleep(_TICK_S)
-        _remove_calls(self._scratch)
+        remove_calls(self._scratch)
         with contextlib.suppress(OSError):
             os.rmdir(self._scratch)
 
@@ -194,20 +191,3 @@ class Trees:
 def _children() -> list[int]:
     with open(f"/proc/self/task/{os.getpid()}/children", encoding="ascii") as file:
         return [int(pid) for pid in file.read().split()]
-
-
-def _remove_calls(scratch: str) -> None:
-    """Remove the private directories of calls that their host could not remove any more."""
-    if not os.path.isdir(os.path.join(scratch, _CALLS)):
-        return
-    package = os.path.abspath(os.path.join(os.path.dirname(__file__), *[".."] * 3))
-    if package not in sys.path:
-        sys.path.append(package)
-    from openskills_core.removal import remove_tree
-
-    with contextlib.suppress(OSError):
-        parent = os.open(scratch, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            remove_tree(_CALLS, parent)
-        finally:
-            os.close(parent)
